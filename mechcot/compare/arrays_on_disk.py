@@ -12,11 +12,11 @@ from mechcot.core.step_arrays import HEAD, Result, tidy
 from mechcot.core.store import new_file
 from mechcot.runs.items import Items
 
-_AT_ONCE = 200_000
+_AT_ONCE = 20_000
 """Numbers of a part of the table, about."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class ArraysOnDisk(Mapping[str, Result]):
     """The arrays of a finished measurement, read when they are asked for.
 

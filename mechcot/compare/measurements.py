@@ -51,7 +51,7 @@ BAR: Mapping[str, Any] = {
 MEASUREMENT: Format[Measurement] = Format(".safetensors", Measurement.parse, Measurement.content)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """One measurement to take."""
 
@@ -111,12 +111,17 @@ def jobs(
     """
     around = {author: _around(traces) for author, traces in chains.items()}
     text = {cell.reader: models.text_hash(cell.reader) for cell in cells}
+    items = {
+        (cell.reader, name): measurements_of(study.out, models.file_name(cell.reader), name)
+        for cell in cells
+        for name in cell.measures
+    }
     return [
         Job(
             cell,
             trace,
             name,
-            measurements_of(study.out, models.file_name(cell.reader), name),
+            items[cell.reader, name],
             _key(study, models, cell, trace, name, around[cell.author], text[cell.reader]),
         )
         for cell in cells

@@ -89,12 +89,19 @@ class ItemPlace:
     """Where an item lies.
 
     Attributes:
-        path: Its file, or the one that it would have.
+        folder: Of its file, or of the one that it would have.
+        file: That file's name.
         shards: A folder at or above it whose shards take it if it is new; None: it is a file.
     """
 
-    path: Path
+    folder: Path
+    file: str
     shards: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        """Its file, or the one that it would have."""
+        return self.folder / self.file
 
     @property
     def there(self) -> bool:
@@ -128,7 +135,14 @@ class ItemPlace:
     @property
     def _name(self) -> str:
         """What the item is called in its shard."""
-        return self.path.relative_to(self.shards or "").as_posix()
+        return f"{_below(self.folder, self.shards or Path())}{self.file}"
+
+
+@cache
+def _below(folder: Path, shards: Path) -> str:
+    """What stands before the names of a folder's items in a shard: paths are slow to build, and there are thousands of items."""
+    inner = folder.relative_to(shards).as_posix()
+    return "" if inner == "." else f"{inner}/"
 
 
 Record = dict[ItemPlace, bytes]
@@ -170,11 +184,11 @@ class Items(Generic[T]):
 
     def path(self, key: str) -> Path:
         """The file of an item, or the one that it would have."""
-        return self.folder / f"{key}{self.format.suffix}"
+        return self.place(key).path
 
     def place(self, key: str) -> ItemPlace:
         """Where an item lies."""
-        return ItemPlace(self.path(key), self.shards)
+        return ItemPlace(self.folder, f"{key}{self.format.suffix}", self.shards)
 
     def __contains__(self, key: str) -> bool:
         if not self.place(key).there:

@@ -29,7 +29,7 @@ _SAMPLE = 128
 """Bytes at the beginning of a shard that tell it from another: a name and a checksum stand there."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Place:
     """Where the content of a record stands."""
 

@@ -21,7 +21,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 from sklearn.metrics import roc_auc_score
 
-from mechcot.stats.bootstrap import expanded_level, order_bounds, random_stream
+from mechcot.stats.bootstrap import block_rows, expanded_level, order_bounds, random_stream
 from mechcot.stats.equivalence import ALPHA
 from mechcot.stats.gate_bounds import GateBounds
 from mechcot.stats.proportions import share_interval
@@ -30,6 +30,8 @@ from mechcot.stats.verdict import Verdict
 SMALLEST = 0.01
 """Smallest change of the squared error worth a verdict: from 0 it is an error of .1."""
 _RESAMPLES = 2_000
+_ARRAYS = 8
+"""Arrays of one number per resample and item that are held at once."""
 _MOST_BINS, _IN_A_BIN = 10, 10
 PerItem = Float[np.ndarray, " item"]
 
@@ -205,12 +207,18 @@ def _ends(sides: list[tuple[PerItem, PerItem]], *, seed: int) -> tuple[float, fl
     n = len(sides[0][0])
     if n < 2:
         return math.nan, math.nan
-    draw = random_stream(seed, "calibration").integers(0, n, size=(_RESAMPLES, n))
+    rng = random_stream(seed, "calibration")
+    signed = [
+        (sign, *side, *squared_error(*side)) for sign, side in zip((1, -1), sides, strict=False)
+    ]
     estimate, drawn = 0.0, np.zeros(_RESAMPLES)
-    for sign, (confidence, right) in zip((1, -1), sides, strict=False):
-        debiased, plain = squared_error(confidence, right)
-        again = _squared_errors((right - confidence)[draw], confidence[draw])[0]
-        estimate, drawn = estimate + sign * debiased, drawn + sign * (again - plain)
+    for sign, _, _, debiased, _ in signed:
+        estimate += sign * debiased
+    for part in _blocks(n):
+        draw = rng.integers(0, n, size=(part.stop - part.start, n))
+        for sign, confidence, right, _, plain in signed:
+            again = _squared_errors((right - confidence)[draw], confidence[draw])[0]
+            drawn[part] += sign * (again - plain)
     low, high = order_bounds(drawn, tail=expanded_level(n))
     return float(estimate + low), float(estimate + high)
 
@@ -219,17 +227,26 @@ def _swap_p(
     before: tuple[PerItem, PerItem], after: tuple[PerItem, PerItem], delta: float, *, seed: int
 ) -> float:
     """Share of random swaps within items whose difference is at least as large."""
-    n = len(before[0])
-    swap = random_stream(seed, "calibration swaps").integers(0, 2, size=(_RESAMPLES, n)) == 1
-    first, second = (
-        [np.where(swap, *pair) for pair in pairs]
-        for pairs in (zip(after, before, strict=True), zip(before, after, strict=True))
-    )
-    drawn = (
-        _squared_errors(second[1] - second[0], second[0])[0]
-        - _squared_errors(first[1] - first[0], first[0])[0]
-    )
-    return float((1 + (np.abs(drawn) >= abs(delta) - 1e-12).sum()) / (_RESAMPLES + 1))
+    n, as_large = len(before[0]), 0
+    rng = random_stream(seed, "calibration swaps")
+    for part in _blocks(n):
+        swap = rng.integers(0, 2, size=(part.stop - part.start, n)) == 1
+        first, second = (
+            [np.where(swap, *pair) for pair in pairs]
+            for pairs in (zip(after, before, strict=True), zip(before, after, strict=True))
+        )
+        drawn = (
+            _squared_errors(second[1] - second[0], second[0])[0]
+            - _squared_errors(first[1] - first[0], first[0])[0]
+        )
+        as_large += int((np.abs(drawn) >= abs(delta) - 1e-12).sum())
+    return (1 + as_large) / (_RESAMPLES + 1)
+
+
+def _blocks(items: int) -> list[slice]:
+    """The resamples in blocks, so that memory does not grow with the number of items."""
+    rows = block_rows(_ARRAYS * items)
+    return [slice(at, min(at + rows, _RESAMPLES)) for at in range(0, _RESAMPLES, rows)]
 
 
 def _root(squared: float) -> float:

@@ -29,23 +29,26 @@ _KEY = ["measure", "author", "reader", "item", "trace"]
 
 def measurements_table(measurements: Iterable[Measurement]) -> pd.DataFrame:
     """One row per measurement, in a stable order."""
-    rows = [
-        [getattr(measurement, column) for column in MEASUREMENT_COLUMNS]
-        for measurement in measurements
-    ]
-    table = pd.DataFrame(rows, columns=list(MEASUREMENT_COLUMNS))
+    taken = list(measurements)
+    table = _table({name: [getattr(m, name) for m in taken] for name in MEASUREMENT_COLUMNS})
     return table.sort_values(_KEY, kind="stable", ignore_index=True)
 
 
 def scalars_table(measurements: Iterable[Measurement]) -> pd.DataFrame:
     """One row per named scalar of each measurement, in a stable order."""
-    rows = [
-        [r.item, r.trace, r.author, r.reader, r.measure, name, float(value)]
-        for r in measurements
-        for name, value in r.scalars.items()
-    ]
-    table = pd.DataFrame(rows, columns=list(SCALAR_COLUMNS))
+    taken = list(measurements)
+    numbers = [(name, float(value)) for m in taken for name, value in m.scalars.items()]
+    whose = {c: [getattr(m, c) for m in taken for _ in m.scalars] for c in SCALAR_COLUMNS[:-2]}
+    table = _table(
+        whose | {"name": [name for name, _ in numbers], "value": [v for _, v in numbers]}
+    )
     return table.sort_values([*_KEY, "name"], kind="stable", ignore_index=True)
+
+
+def _table(columns: dict[str, list[Any]]) -> pd.DataFrame:
+    """A table from its columns; an empty one has columns of any kind."""
+    table = pd.DataFrame(columns)
+    return table if len(table) else table.astype(object)
 
 
 @dataclass(frozen=True, eq=False)

@@ -95,7 +95,7 @@ def test_what_is_made_inside_is_collected_also_where_it_was_there(tmp_path):
         items.put("b", {"value": 3})
     items.put("c", {"value": 4})
     assert outer == inner and list(outer) == [
-        ItemPlace(tmp_path / "made" / f"{key}.json", tmp_path) for key in "ab"
+        ItemPlace(tmp_path / "made", f"{key}.json", tmp_path) for key in "ab"
     ]
     assert items.read("a") == {"value": 1}
 

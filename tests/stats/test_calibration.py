@@ -1,5 +1,7 @@
 """Calibration: a calibrated model has error 0 on average, planted overconfidence is found, the same model gives exactly 0."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -96,3 +98,16 @@ def test_the_parts_of_brier_s_score_sum_up_where_each_bin_has_one_confidence():
     assert one.brier == pytest.approx(plain - one.resolution + one.uncertainty, abs=1e-12)
     assert one.uncertainty == pytest.approx(right.mean() * (1 - right.mean()))
     assert calibration(np.full(40, 0.5), right).resolution < one.resolution
+
+
+def test_resamples_in_blocks_are_the_same_and_memory_does_not_grow(monkeypatch):
+    before, after = drawn(1, 200), drawn(2, 200)
+    tracemalloc.start()
+    told = calibration_change(before, after, seed=3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    calibration_change(drawn(1, 800), drawn(2, 800), seed=3)
+    assert tracemalloc.get_traced_memory()[1] < 1.5 * peak
+    tracemalloc.stop()
+    monkeypatch.setattr("mechcot.stats.calibration.block_rows", lambda _: 10**9)
+    assert calibration_change(before, after, seed=3) == told
