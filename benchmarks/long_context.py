@@ -2,7 +2,8 @@
 
     python -m benchmarks.long_context [--tokens 32000] [--steps 300] [--layers 2] [--width 64] [--rounds 1] [measure ...]
 
-Each process builds the model, warms up on a short chain, resets its high-water mark and runs once. Chain, model and tokens are those of
+Each process builds the model, warms up on a short chain, resets its high-water mark, runs once, and then times a plain forward of the same chain: CPU
+seconds are told over those, since what others do on the machine slows both. Chain, model and tokens are those of
 `benchmarks.measures`; every side runs `--rounds` times, in turn, and medians are told. What a measure is asked is one trace, float32, one thread.
 """
 
@@ -11,11 +12,11 @@ import json
 import statistics
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measures import random_pair, work_of
+from benchmarks.measures import cpu_seconds, random_pair, work_of
 from benchmarks.step_attention import status
 from mechcot.measures.registry import MEASURES, STANDARD
 from mechcot.model.token_count import counted
@@ -37,22 +38,23 @@ def measured(side: str, args: argparse.Namespace) -> dict[str, float]:
     def prepared(tokens: int, steps: int) -> tuple[Any, Any]:
         return work_of(*readers, lengths=[tokens, tokens], steps=steps, chains=1)[0]
 
-    def run(trace: Any, inputs: Any) -> None:
-        if side == PLAIN:
-            readers[0].prefix(trace.ids[: trace.cuts()[-1]])
-        else:
-            MEASURES[side].run(readers[0], trace, inputs)
+    def plain(trace: Any, _inputs: Any) -> None:
+        readers[0].prefix(trace.ids[: trace.cuts()[-1]])
 
+    run = plain if side == PLAIN else partial(MEASURES[side].run, readers[0])
     run(*prepared(*WARM))
     trace, inputs = prepared(args.tokens, args.steps)
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets the high-water mark
-    resident, started = status("VmRSS"), time.process_time()
+    resident = status("VmRSS")
     with counted(readers[0]) as count:
-        run(trace, inputs)
+        seconds = cpu_seconds(partial(run, trace, inputs))
+    megabytes = (status("VmHWM") - resident) / 1024
+    forward = statistics.median(cpu_seconds(partial(plain, trace, inputs)) for _ in range(3))
     return {
-        "seconds": time.process_time() - started,
+        "seconds": seconds,
+        "forwards": seconds / forward,
         "traces": count.tokens / trace.cuts()[-1],
-        "megabytes": (status("VmHWM") - resident) / 1024,
+        "megabytes": megabytes,
     }
 
 
@@ -91,7 +93,7 @@ def main() -> None:
             side,
             f"{value['traces']:.1f}",
             f"{value['seconds']:.1f}",
-            f"{value['seconds'] / plain['seconds']:.1f}",
+            f"{value['forwards']:.1f}",
             f"{value['megabytes']:.0f}",
             f"{value['megabytes'] / plain['megabytes']:.1f}",
         )
