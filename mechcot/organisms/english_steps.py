@@ -214,18 +214,21 @@ def _unneeded(rng: Random, story: Story, said: Sequence[Statement]) -> Statement
 
 
 def drilled(rng: Random) -> list[str]:
-    """Sums and differences without people; half of them carry, and half of those of either sort only just do or do not."""
-    return [_drilled(rng, carries=i % 2 == 0, close=i % 4 < 2) for i in range(_SUMS)]
+    """Sums and differences without people; half of them carry, half of those of either sort only just do or do not, and a third are differences to one digit."""
+    return [
+        _drilled(rng, carries=i % 2 == 0, close=i % 4 < 2, short=i % 3 == 0) for i in range(_SUMS)
+    ]
 
 
-def _drilled(rng: Random, *, carries: bool, close: bool) -> str:
-    """A sum whose units carry or not, and end in 9 or 0 where that is close."""
+def _drilled(rng: Random, *, carries: bool, close: bool, short: bool) -> str:
+    """A sum whose units carry or not, and end in 9 or 0 where that is close; a difference of 1 to 9 where it is short."""
     while True:
-        left, right = rng.randint(2, LARGEST_NUMBER), rng.randint(2, rng.choice((9, 60)))
-        sign = rng.choice("+-")
+        left = rng.randint(2, LARGEST_NUMBER)
+        right = left - rng.randint(1, 9) if short else rng.randint(2, rng.choice((9, 60)))
+        sign = "-" if short else rng.choice("+-")
         value = total((left, sign, right))
         carry = left % 10 + right % 10 > 9 if sign == "+" else left % 10 < right % 10
-        fits = carry == carries and (not close or value % 10 in {0, 9})
+        fits = carry == carries and right > 1 and (not close or value % 10 in {0, 9})
         if fits and 1 <= value <= LARGEST_NUMBER:
             return f"{left} {sign} {right} = {value}\n"
 
