@@ -149,14 +149,12 @@ def _end(behind: Sequence[str], *, marks: bool) -> str:
 
 
 def last_numbers_right(traces: Sequence[Trace], *, share: float) -> bool:
-    """Whether the last number is the right answer in at least such a share of the finished completions: in those that state none, it would be read."""
+    """Whether reading last numbers would help: with them at least such a share of the finished completions is right, one of them that was not read among these."""
     finished = [trace for trace in traces if trace.finished]
-    right = 0
+    right = gained = 0
     for trace in finished:
         read = find_answer(trace.completion, otherwise="last_number")
-        right += (
-            read is not None
-            and read.how == "last_number"
-            and same_answer(read.text, trace.problem.answer)
-        )
-    return bool(finished) and right >= share * len(finished)
+        if read is not None and same_answer(read.text, trace.problem.answer):
+            right += 1
+            gained += trace.answer.text is None
+    return gained > 0 and right >= share * len(finished)
