@@ -55,14 +55,6 @@ def crosscoder_page(result: Mapping[str, Any]) -> str:
         "Bars that stand out are kinds of token where the code of one model has parts that the other has not.",
         _work(result),
     )
-    changed = sorted(
-        (
-            row
-            for row in result["latents"]
-            if row["often"] and row["difference"] > result["changed_above"]
-        ),
-        key=lambda row: -row["difference"],
-    )
     sections = [
         Section("Which latents are believed", (scaling,), ((own, "Most tuned first."),)),
         Section(
@@ -70,7 +62,7 @@ def crosscoder_page(result: Mapping[str, Any]) -> str:
             (),
             (
                 (
-                    _latents(changed[:_LISTED]),
+                    _latents(_changed(result)[:_LISTED]),
                     f"Those whose two directions lie apart by more than {result['changed_above']:g} of their length, the most first.",
                 ),
             ),
@@ -78,19 +70,8 @@ def crosscoder_page(result: Mapping[str, Any]) -> str:
         Section("Which latents carry the change", (carriers,)),
         Section("On which steps they work", (work,)),
     ]
-    if shown := result["shown"]:
-        contexts = tuple(
-            top_steps(
-                f"Latent {row['latent']}, {row['whose']}",
-                row["contexts"],
-                {
-                    f"In {model}: ": logits
-                    for model, logits in zip(result["models"], row["logits"], strict=True)
-                },
-            )
-            for row in shown
-        )
-        sections.append(Section("The steps that excite them", contexts=contexts))
+    if result["shown"]:
+        sections.append(_exciting(result))
     sections.append(
         Section("Does it fit?", (), ((_fits(result), "On chains that it was not trained on."),))
     )
@@ -102,6 +83,32 @@ def crosscoder_page(result: Mapping[str, Any]) -> str:
         sections=sections,
         terms=_terms(result),
     )
+
+
+def _changed(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Latents whose two directions lie apart, the most first."""
+    apart = (
+        row
+        for row in result["latents"]
+        if row["often"] and row["difference"] > result["changed_above"]
+    )
+    return sorted(apart, key=lambda row: -row["difference"])
+
+
+def _exciting(result: Mapping[str, Any]) -> Section:
+    """The steps that excite some latents most."""
+    contexts = tuple(
+        top_steps(
+            f"Latent {row['latent']}, {row['whose']}",
+            row["contexts"],
+            {
+                f"In {model}: ": logits
+                for model, logits in zip(result["models"], row["logits"], strict=True)
+            },
+        )
+        for row in result["shown"]
+    )
+    return Section("The steps that excite them", contexts=contexts)
 
 
 def _terms(result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -145,10 +152,7 @@ def crosscoder_sentences(result: Mapping[str, Any]) -> list[str]:
             f"{believed} of {count_of(fire, 'latent')} that fire {'is' if believed == 1 else 'are'} {model}’s own ({verb} by the fine-tuning); "
             f"{len(rows)} {'was' if len(rows) == 1 else 'were'} claimed by the lengths of the directions."
         )
-    apart = sum(
-        row["often"] and row["difference"] > result["changed_above"] for row in result["latents"]
-    )
-    changed = f"{apart} changed: their directions in {base} and {tuned} lie apart by more than {result['changed_above']:g} of their length."
+    changed = f"{len(_changed(result))} changed: their directions in {base} and {tuned} lie apart by more than {result['changed_above']:g} of their length."
     fits = " and ".join(
         f"{or_dash(fit['explained_variance'], '{:.3f}'.format)} of {fit['model']}"
         for fit in result["fit"]
