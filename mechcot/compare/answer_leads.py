@@ -20,8 +20,8 @@ SHARE = 0.5
 """Share of the finished texts that must have the lead."""
 _NEARLY_ALL = 0.8
 """Share of the lines that must end in a lead that begins inside of them."""
-_BREAKS = re.compile(r"\n|(?<=[.!?:;])\s")
-_SENTENCE_END = re.compile(r"\n|(?<=[.!?])\s")
+_BREAKS = re.compile(r"\n|(?<=[.!?:;])\s|(?<=[。！？；।])")
+_SENTENCE_END = re.compile(r"\n|(?<=[.!?])\s|(?<=[。！？।])")
 _PART_OF_WORD = re.compile(r"^\w+")
 _WORD = re.compile(r"[^\W\d_]{2}")
 _FIRST_WORD = re.compile(r"[^\w\n]*\w+\b")
@@ -31,8 +31,8 @@ _MARKS = re.compile(r"[^\S\n]*[^\w\s]+")
 def common_lead(traces: Sequence[Trace], *, share: float = SHARE) -> str:
     """The text around the right answer that most finished completions have in common; "" where there is none.
 
-    It begins behind the chain, closing mark and white space included; in a text without marks, at its last line or sentence; where it
-    is one sentence, at its start or behind what changes from text to text (`{"steps": [3, 7], "answer": 7}`: `], "answer":`). Where the same
+    It begins behind the chain, closing mark and white space included, also a line that ends every chain alike; in a text without marks, at its last
+    line or sentence; where it is one sentence, at its start or behind what changes from text to text (`{"steps": [3, 7], "answer": 7}`: `], "answer":`). Where the same
     words follow every answer on its line, or the same mark, `{answer}` and the first of them stand behind it, since they end the answer.
 
     Args:
@@ -49,6 +49,7 @@ def common_lead(traces: Sequence[Trace], *, share: float = SHARE) -> str:
     end = "" if closed else _end([place.behind for place in places], marks=close is None)
     if any(ended_at(trace.problem.answer, end) >= 0 for trace in finished):
         end = ""
+    lead = _closing(places, most=LONGEST - len(lead)) + lead
     unspaced = not places[0].space and lead[-1].isalpha()
     return f"{lead}{places[0].space}{ANSWER_PLACE}{end}" if end or unspaced else lead
 
@@ -77,12 +78,14 @@ class _Stated:
         space: The spaces in front of it.
         behind: The text behind it.
         line: All of the text in front of it, where that is one line of one sentence without marks; "" in others.
+        ahead: The text in front of the lead; "" where there is such a line.
     """
 
     lead: str
     space: str
     behind: str
     line: str = ""
+    ahead: str = ""
 
 
 def _most_alike(found: Sequence[_Stated], least: float) -> tuple[str, list[_Stated]]:
@@ -126,7 +129,22 @@ def _stated(trace: Trace) -> _Stated | None:
     before = text[:at].rstrip(" ")
     lead, space = before[start:], text[len(before) : at]
     line = "" if said or _SENTENCE_END.search(before) else before
-    return _Stated(lead, space, behind, line) if line or len(lead) <= LONGEST else None
+    ahead = "" if line else text[:start]
+    return _Stated(lead, space, behind, line, ahead) if line or len(lead) <= LONGEST else None
+
+
+def _closing(places: Sequence[_Stated], *, most: int) -> str:
+    """The line that ends every chain alike, as a mark does that nobody knows; "" where there is none, or chains that do not differ.
+
+    Args:
+        places: Those that share a lead.
+        most: Characters that it may have.
+    """
+    chains = [place.ahead.rpartition("\n")[0].rstrip() for place in places]
+    ends = {p.ahead[len(chain) :] for p, chain in zip(places, chains, strict=True)}
+    alike = len(ends) == 1 and all(chains) and len({*chains}) > 1
+    end = ends.pop() if alike else ""
+    return end if len(end) <= most else ""
 
 
 def _end(behind: Sequence[str], *, marks: bool) -> str:

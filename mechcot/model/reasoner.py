@@ -52,21 +52,12 @@ if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
 
 
-SEAM = 8
-"""Tokens before a cue whose white space and separators are looked at."""
 _SEPARATORS = re.compile(r"[\s,;:.\u060c\u061b\u3001\u3002\uff0c\uff0e\uff1a\uff1b]*")
 
 
-def separators(text: str) -> str:
-    """The white space, commas, colons and stops that a text begins with."""
-    found = _SEPARATORS.match(text)
-    return found.group() if found else ""
-
-
 def seam(before: str, lead: str) -> int:
-    """Characters of white space, and separators, that a text ends with and `lead` begins with."""
-    ends = separators(before[::-1])[::-1]
-    return next((n for n in range(len(lead), 0, -1) if ends.endswith(lead[:n])), 0)
+    """Characters that a text ends with and `lead` begins with."""
+    return next((n for n in range(len(lead), 0, -1) if before.endswith(lead[:n])), 0)
 
 
 def _reopen(source: Callable[[], "Reasoner"], name: str, logit_scale: float) -> "Reasoner":
@@ -301,21 +292,30 @@ class Reasoner:
         return tuple(self.continue_ids(self.cue.text))
 
     def cue_after(self, ids: Sequence[int]) -> tuple[int, ...]:
-        """The cue's token ids behind other tokens: what separates two parts of a text and stands on both sides of the seam stands once.
+        """The cue's token ids behind other tokens: what parts chain and question and stands on both sides of the seam stands once.
 
-        A model writes one line break, or one comma, before it closes its thought; a step or a prompt that ends in it has it already.
+        A model writes one line break, or one comma, before it closes its thought; a step or a prompt that ends in it has it already. So has a chain the
+        line that closes it, where nobody knows that as a mark.
 
         Args:
-            ids: The tokens before; only the separators at their end count.
+            ids: The tokens before; only their end counts.
         """
-        return self._cues[seam(self.decode(ids[-SEAM:]), separators(self.cue.text))]
+        return self._cues[seam(self.decode(ids[-len(self.cue_ids) - 1 :]), self._cue_head)]
+
+    @cached_property
+    def _cue_head(self) -> str:
+        """The cue up to its last line, or the separators that it begins with."""
+        text = self.cue.text
+        lines = text.rpartition("\n")
+        parts = _SEPARATORS.match(text)
+        assert parts
+        return max(lines[0] + lines[1], parts.group(), key=len) if text.strip() else ""
 
     @cached_property
     def _cues(self) -> tuple[tuple[int, ...], ...]:
-        """The cue without its first 0, 1, ... separating characters."""
-        text = self.cue.text
-        size = len(separators(text)) if text.strip() else 0
-        return (self.cue_ids, *(tuple(self.continue_ids(text[n:])) for n in range(1, size + 1)))
+        """The cue without the first 0, 1, ... characters of its head."""
+        rest = (self.cue.text[n:] for n in range(1, len(self._cue_head) + 1))
+        return (self.cue_ids, *(tuple(self.continue_ids(text)) for text in rest))
 
     @cached_property
     def lens(self) -> "TransformerBridge":

@@ -125,6 +125,10 @@ def test_a_box_behind_clauses_is_a_lead_that_ends_at_its_brace():
         ("One. So it is {a}, said {w}.", " So it is {answer}, said"),
         ("One. So {w} has {a}.", ""),
         ("It is {a} at noon. They paint it. So we are done.", ""),
+        ("It is of {w}.\n[fin]\n\nSo it is {a}", "\n[fin]\n\nSo it is"),
+        ("It is of {w}.\nIt is.\n[fin]\n\nSo it is {a}", "\n[fin]\n\nSo it is"),
+        ("It is.\n[fin]\n\nSo it is {a}", "\n\nSo it is"),
+        ("It is of {w}.\n\nSo it is {a}", "\n\nSo it is"),
     ],
     ids=[
         "answer inside",
@@ -136,6 +140,10 @@ def test_a_box_behind_clauses_is_a_lead_that_ends_at_its_brace():
         "mark and words behind",
         "names in front",
         "on the way",
+        "a line that closes every chain",
+        "one line of two that are alike",
+        "chains that do not differ",
+        "chains that end in different lines",
     ],
 )
 def test_the_words_around_an_answer(form: str, lead: str) -> None:

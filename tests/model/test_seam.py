@@ -9,6 +9,7 @@ import torch
 from mechcot.core.problem import Completion, Problem
 from mechcot.measures import early_answering, suppression
 from mechcot.measures.inputs import Inputs
+from mechcot.model.asking_options import Asking
 from mechcot.model.generation.ask_answer import ask
 from mechcot.model.reasoner import seam
 
@@ -20,9 +21,10 @@ CLOSED = "\n</think>\n\nThe final answer is \\boxed{"
 @pytest.mark.parametrize(
     ("before", "lead", "shared"),
     [("a.\n", "\n", 1), ("a.\n\n", "\n", 1), ("a.", "\n", 0), ("a. ", "\n", 0), ("a.\n", "\n\n", 1), ("a.\n\n", "\n\n", 2), ("", "\n", 0), ("a ", " ", 1), (" \n ", "\n", 0),
-     ("思路，", "，", 1), ("so, ", ", ", 2), ("思路", "，", 0), ("a.", ", ", 0), ("x:\n", ":\n", 2), ("**", "", 0)],
+     ("思路，", "，", 1), ("so, ", ", ", 2), ("思路", "，", 0), ("a.", ", ", 0), ("x:\n", ":\n", 2), ("**", "", 0),
+     ("a.\n[fin]\n\n", "\n[fin]\n\n", 8), ("a.\n[fin]", "\n[fin]\n\n", 6), ("a.\n[fi", "\n[fin]\n\n", 4), ("a.\n", "\n[fin]\n\n", 1)],
 )  # fmt: skip
-def test_separators_at_a_seam_stand_once(before, lead, shared):
+def test_what_parts_chain_and_question_stands_once(before, lead, shared):
     assert seam(before, lead) == shared
 
 
@@ -50,6 +52,15 @@ def test_every_cut_is_closed_as_the_model_would(read):
         assert whole.endswith(CLOSED)
         assert not whole.endswith("\n" + CLOSED)
     assert reader.cue_after(reader.encode("So the sum is 7.")) == reader.cue_ids
+
+
+def test_a_line_that_closes_a_chain_and_begins_the_cue_stands_once(read):
+    reader, trace = read
+    asked = reader.asked_with(Asking(cue="\nSo far.\n\nSo it is"))
+    for chain in (CHAIN, CHAIN.strip(), f"{CHAIN}So far.", f"{CHAIN}So far.\n\n"):
+        ids = asked.encode(trace.prompt + chain)
+        text = asked.decode((*ids, *asked.cue_after(ids)))
+        assert text.endswith("It is 7.\nSo far.\n\nSo it is")
 
 
 def test_answers_are_scored_on_that_text(read):
