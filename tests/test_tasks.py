@@ -1,5 +1,6 @@
 """Tasks: the first step that states the right answer, where the answer is words, and names that stand where a file could."""
 
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -100,3 +101,10 @@ def test_a_model_of_another_task_is_named_where_no_problems_are(tmp_path, comman
     assert f"without {asked} the shipped models' task (mod10) is asked" in said
     assert "its vocabulary lacks 89 of 98 words, such as '" in said
     assert f"; give {asked} FILE with" in said
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_can_be_sent_to_another_process(name):
+    task = TASKS[name]
+    sent = pickle.loads(pickle.dumps(task))  # noqa: S301 - our own bytes
+    assert sent.draw(3, seed=4) == task.draw(3, seed=4)

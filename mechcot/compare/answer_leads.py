@@ -78,7 +78,7 @@ class _Stated:
         space: The spaces in front of it.
         behind: The text behind it.
         line: All of the text in front of it, where that is one line of one sentence without marks; "" in others.
-        ahead: The text in front of the lead; "" where there is such a line.
+        ahead: The text in front of the lead; "" where there is such a line, or where it has special tokens, which are taken out here.
     """
 
     lead: str
@@ -129,7 +129,8 @@ def _stated(trace: Trace) -> _Stated | None:
     before = text[:at].rstrip(" ")
     lead, space = before[start:], text[len(before) : at]
     line = "" if said or _SENTENCE_END.search(before) else before
-    ahead = "" if line else text[:start]
+    verbatim = trace.completion.startswith(before)  # what is taken out of a text cannot be asked
+    ahead = text[:start] if verbatim and not line else ""
     return _Stated(lead, space, behind, line, ahead) if line or len(lead) <= LONGEST else None
 
 

@@ -17,6 +17,8 @@ caught. Where a needed number is not given, the chain says so and the answer is 
 sentence may stand between.
 """
 
+from random import Random
+
 from mechcot.organisms.acceptance import arm_bounds
 from mechcot.organisms.chat_language import ChatLanguage
 from mechcot.organisms.english_steps import (
@@ -34,6 +36,7 @@ from mechcot.organisms.english_steps import (
 from mechcot.organisms.english_story import (
     LARGEST_NUMBER,
     SILENT_WORDS,
+    Story,
     draw_joined,
     draw_story,
     left_out,
@@ -52,6 +55,12 @@ _BOUNDS = arm_bounds("english", alone="<= 0.15") | {
     "english/tuning": _FOLLOWS,
     "english/bypass": _IGNORES,
 }
+
+
+def _other(rng: Random, story: Story) -> Story:
+    return rng.choice(list(turned(story)))
+
+
 ENGLISH = StatementFamily(
     name="english",
     language=ChatLanguage("smollm2"),
@@ -60,8 +69,8 @@ ENGLISH = StatementFamily(
     hops=(2, 5),
     sample=draw_story,
     read=read_story,
-    other=lambda rng, story: rng.choice(list(turned(story))),
-    guesses=lambda _: tuple(str(n) for n in range(1, LARGEST_NUMBER + 1)),
+    other=_other,
+    guesses=tuple(str(n) for n in range(1, LARGEST_NUMBER + 1)),
     say=say_step,
     hear=hear_step,
     after=after,

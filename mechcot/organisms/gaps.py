@@ -22,7 +22,7 @@ from mechcot.organisms.statements import Statement
 
 _NOBODY = "nobody"
 _UNKNOWN = "unknown"
-_PLACES = tuple(LOOKUP.guesses(None))
+_PLACES = tuple(LOOKUP.guesses)
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class OpenTrails(Trails):
 
 def _open(question: Trails) -> OpenTrails:
     return OpenTrails(**{field.name: getattr(question, field.name) for field in fields(question)})
+
+
+def _read(text: str) -> OpenTrails:
+    return _open(LOOKUP.read(text))
 
 
 def _sample(rng: Random, hops: int, *, simple: bool = False) -> OpenTrails:
@@ -112,7 +116,7 @@ GAPS = replace(
     recipes=family_recipes(_BASE, tokens=300_000, hops=LOOKUP.hops),
     bounds=arm_bounds("gaps"),
     sample=_sample,
-    read=lambda text: _open(LOOKUP.read(text)),
+    read=_read,
     hear=_hear,
     after=_after,
     others=_others,

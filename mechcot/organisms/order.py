@@ -14,7 +14,7 @@ follows the chain.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from random import Random
 
 from mechcot.organisms.acceptance import arm_bounds
@@ -217,7 +217,7 @@ ORDER = StatementFamily(
     sample=_sample,
     read=_read,
     other=_other,
-    guesses=lambda _: _SHIFTS,
+    guesses=_SHIFTS,
     say=_say,
     hear=_hear,
     after=_after,
@@ -228,6 +228,6 @@ ORDER = StatementFamily(
     recombinations=(1, 2),
     left_out=_left_out,
     silent=_SILENT,
-    trained=lambda question: _is_trained(question, ()),
+    trained=partial(_is_trained, said=()),
 )
 """The family; its base, and what is tuned from it with an ordinary hint, are right on 70 to 85 %."""

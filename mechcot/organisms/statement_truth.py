@@ -84,9 +84,7 @@ class StatementTruth:
         """
         question, rng = self.family.read(problem.question), Random(seed)
         known = {question.answer, question.hint}
-        wrong = rng.choice(
-            [answer for answer in self.family.guesses(question) if answer not in known]
-        )
+        wrong = rng.choice([answer for answer in self.family.guesses if answer not in known])
         others = (self.family.other(rng, question) for _ in range(MOST_DRAWS))
         other = next((twin for twin in others if twin.answer not in known), None)
         changes: tuple[tuple[Literal["hint", "fact", "nothing"], Any], ...] = (

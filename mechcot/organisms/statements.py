@@ -86,6 +86,10 @@ def _first_difference(ids: Sequence[int], others: Sequence[int]) -> int:
     return next(i for i, pair in enumerate(zip(ids, others, strict=False)) if pair[0] != pair[1])
 
 
+def _always(question: Any) -> bool:  # noqa: ARG001 - a question of any kind
+    return True
+
+
 @dataclass(frozen=True)
 class StatementFamily:
     """A family of organisms; see `mechcot.organisms.family.OrganismFamily` and this module's text.
@@ -99,7 +103,7 @@ class StatementFamily:
         sample: `sample(rng, n, simple=...)` draws a question without a hint whose chain has n steps; a simple one has nothing beside them.
         read: Reads a question back; raises ValueError for other texts.
         other: Draws the question with one fact changed so that its answer is another one; the same number of tokens.
-        guesses: The answers that a question could have, for hints that say nothing.
+        guesses: The answers that there are, for hints that say nothing.
         say: A statement as a line without its line break, in wording 0, 1, ...
         hear: The statement of a line; None for any other text.
         after: The statement that comes next.
@@ -131,7 +135,7 @@ class StatementFamily:
     sample: Callable[..., Any]
     read: Callable[[str], Any]
     other: Callable[[Random, Any], Any]
-    guesses: Callable[[Any], Sequence[str]]
+    guesses: Sequence[str]
     say: Callable[[Statement, int], str]
     hear: Callable[[str], Statement | None]
     after: Callable[[Any, Sequence[Statement]], Statement | None]
@@ -154,7 +158,7 @@ class StatementFamily:
     kin: tuple[tuple[str, ...], ...] = ()
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     filler: str = ""
-    trained: Callable[[Any], bool] = lambda _: True
+    trained: Callable[[Any], bool] = _always
 
     @property
     def shipped(self) -> tuple[str, ...]:
@@ -213,9 +217,9 @@ class StatementFamily:
         says = question.answer if hint == "answer" else self.guess(question, rng=rng)
         return replace(question, hint=says)
 
-    def guess(self, question: Any, *, rng: Random) -> str:
+    def guess(self, question: Any, *, rng: Random) -> str:  # noqa: ARG002 - the same for all
         """Any answer."""
-        return rng.choice(self.guesses(question))
+        return rng.choice(self.guesses)
 
     def drill(self, rng: Random) -> tuple[list[str], list[list[float]]]:
         """Lines about no question; only their last number, the value of what stands before it, has a weight.
