@@ -300,7 +300,10 @@ class Reasoner:
         Args:
             ids: The tokens before; only their end counts.
         """
-        return self._cues[seam(self.decode(ids[-len(self.cue_ids) - 1 :]), self._cue_head)]
+        twice = seam(self.decode(ids[-len(self.cue_ids) - 1 :]), self._cue_head)
+        if twice not in self._cues:
+            self._cues[twice] = tuple(self.continue_ids(self.cue.text[twice:]))
+        return self._cues[twice]
 
     @cached_property
     def _cue_head(self) -> str:
@@ -312,10 +315,9 @@ class Reasoner:
         return max(lines[0] + lines[1], parts.group(), key=len) if text.strip() else ""
 
     @cached_property
-    def _cues(self) -> tuple[tuple[int, ...], ...]:
-        """The cue without the first 0, 1, ... characters of its head."""
-        rest = (self.cue.text[n:] for n in range(1, len(self._cue_head) + 1))
-        return (self.cue_ids, *(tuple(self.continue_ids(text)) for text in rest))
+    def _cues(self) -> dict[int, tuple[int, ...]]:
+        """The cue without so many first characters of its head, as far as it was asked for."""
+        return {0: self.cue_ids}
 
     @cached_property
     def lens(self) -> "TransformerBridge":

@@ -29,6 +29,10 @@ class ChatLanguage:
     model: str
     joint: str = ""
 
+    def __reduce__(self) -> Any:
+        """Send it to another process without its tokenizer, which is loaded there."""
+        return type(self), (self.model, self.joint)
+
     @cached_property
     def tokenizer(self) -> Any:
         """The model's tokenizer.
