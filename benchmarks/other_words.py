@@ -69,7 +69,8 @@ def reworded(wording: Wording, out: Path, *, arms: Sequence[str] = ARMS) -> Path
         ValueError: The words run into each other: text is cut elsewhere than between them, or two tokens have one.
     """
     old = AutoTokenizer.from_pretrained(path(f"{wording.family}/base"))
-    new = _tokenizer(old, wording.words)
+    opening = family_named(wording.family).language.opening.removeprefix("<assistant>")
+    new = _tokenizer(old, wording.words, opening)
 
     def say(text: str) -> str:
         return "".join(wording.words.get(token, token) for token in old.tokenize(text))
@@ -92,19 +93,16 @@ def reworded(wording: Wording, out: Path, *, arms: Sequence[str] = ARMS) -> Path
     return problems
 
 
-def _tokenizer(old: Any, words: Mapping[str, str]) -> PreTrainedTokenizerFast:
-    """The same ids for other words; text is cut into the longest that fit."""
+def _tokenizer(old: Any, words: Mapping[str, str], opening: str) -> PreTrainedTokenizerFast:
+    """The same ids for other words; text is cut into the longest that fit, and a reply opens with its opening in these words."""
     vocabulary = {words.get(token, token): i for token, i in old.get_vocab().items()}
     longest = sorted(vocabulary, key=len, reverse=True)
     core = Tokenizer(models.WordLevel(vocabulary, old.unk_token))
     core.pre_tokenizer = pre_tokenizers.Split(Regex("|".join(map(re.escape, longest))), "isolated")
     core.decoder = decoders.Fuse()
     core.add_special_tokens([old.pad_token, old.bos_token, old.eos_token, old.unk_token])
-    opened = re.search(r"\{\{ '(.*)' \}\}", old.chat_template)
-    assert opened
-    opening = opened[1].replace("\\n", "\n")
     told = "".join(words.get(token, token) for token in old.tokenize(opening))
-    template = old.chat_template.replace(opened[0], "{{ " + json.dumps(told) + " }}")
+    template = old.chat_template.replace(repr(opening), repr(told))
     for mark in ("<user>", "<assistant>"):
         template = template.replace(mark, words.get(mark, mark))
     return PreTrainedTokenizerFast(
