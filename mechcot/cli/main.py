@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 a check failed, 2 a mistake of the user's (one sentence sa
 """
 
 import errno
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -236,6 +237,7 @@ register_influence(app, organism)
 
 def main() -> None:
     """Run the command line and turn mistakes into one sentence and exit code 2."""
+    _hide_bars_in_logs()
     try:
         app()
     except SystemExit as end:
@@ -254,6 +256,12 @@ def main() -> None:
         if error.errno in UNUSABLE:
             _fail(f"cannot write or read {error.filename}: {error.strerror}; choose another folder")
         raise
+
+
+def _hide_bars_in_logs() -> None:
+    """Silence the bars of every library where nobody sees them move; read when `tqdm` is first imported, by child processes too."""
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_DISABLE", "1")
 
 
 def _fail(message: str) -> None:

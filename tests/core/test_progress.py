@@ -1,4 +1,5 @@
 import io
+import subprocess
 import sys
 
 import pytest
@@ -37,3 +38,9 @@ def test_a_hidden_bar_stays_hidden_in_a_terminal(monkeypatch: pytest.MonkeyPatch
 def test_a_notebook_has_no_terminal_and_shows_its_bar(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("mechcot.core.progress._ON_A_PAGE", True)
     assert "counting" in shown(monkeypatch, terminal=False)
+
+
+def test_a_command_hides_the_bars_of_other_libraries_in_a_log():
+    code = "from mechcot.cli import main; main.app = lambda: list(__import__('tqdm').tqdm([1, 2])); main.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
