@@ -18,14 +18,7 @@ from mechcot.compare.confidence import (
 )
 from mechcot.compare.models import Models
 from mechcot.compare.novelty import novelty_frame, novelty_sentence
-from mechcot.compare.pair_finding import (
-    PairFinding,
-    Tables,
-    judged_cards,
-    null_name,
-    nulls,
-    whose_chains,
-)
+from mechcot.compare.pair_finding import PairFinding, judged_cards, null_name, whose_chains
 from mechcot.compare.report_examples import (
     layer_sentences,
     leading_array,
@@ -43,6 +36,7 @@ from mechcot.compare.report_tables import (
 )
 from mechcot.compare.settings import Study
 from mechcot.compare.shifted import shift_frame
+from mechcot.compare.tables import Tables, nulls
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
 from mechcot.stats.chain_use import BOUNDS

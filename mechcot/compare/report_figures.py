@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from mechcot.compare.pair_finding import Measurements, PairFinding, Tables
+from mechcot.compare.pair_finding import PairFinding
+from mechcot.compare.tables import Measurements, Tables
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.step_arrays import Result
 from mechcot.core.trace import Trace

@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from mechcot.compare.pair_finding import PairFinding, Tables, not_judged, null_name
+from mechcot.compare.pair_finding import PairFinding, null_name
 from mechcot.compare.report_figures import ArrayReader
 from mechcot.compare.settings import Study
+from mechcot.compare.tables import Tables, not_judged
 from mechcot.core.card import ArrayCard, MeasureCard
 from mechcot.core.trace import StepKind
 from mechcot.measures.registry import MEASURES

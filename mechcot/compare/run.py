@@ -42,11 +42,12 @@ from mechcot.compare.measurements import (
 from mechcot.compare.models import Models
 from mechcot.compare.own_use import OwnUse, own_uses, use_claim
 from mechcot.compare.own_words import askable, in_own_words
-from mechcot.compare.pair_finding import PairFinding, Tables, find, judged_cards, null_name, too_few
+from mechcot.compare.pair_finding import PairFinding, find, judged_cards, null_name, too_few
 from mechcot.compare.pair_step import next_step
 from mechcot.compare.report import report_data
 from mechcot.compare.settings import EXPLORER, MOST, Condition, Study, by_reader, cells, use_cells
 from mechcot.compare.summary import run_summary
+from mechcot.compare.tables import Tables
 from mechcot.compare.unjudged import RunFacts, run_facts
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem

@@ -13,16 +13,9 @@ from mechcot.compare.chain_validity import validity_summary
 from mechcot.compare.confidence import confidence_summary
 from mechcot.compare.models import Models
 from mechcot.compare.novelty import novelty_summary
-from mechcot.compare.pair_finding import (
-    PairFinding,
-    Tables,
-    judged_cards,
-    not_judged,
-    null_name,
-    nulls,
-    whose_chains,
-)
+from mechcot.compare.pair_finding import PairFinding, judged_cards, null_name, whose_chains
 from mechcot.compare.settings import Study
+from mechcot.compare.tables import Tables, not_judged, nulls
 from mechcot.core.card import MeasureCard
 from mechcot.core.trace import Trace
 from mechcot.stats.contrast import OWN

@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from mechcot.command_inputs import check_run
 from mechcot.compare.measurements import MEASUREMENT
-from mechcot.compare.pair_finding import all_cards
+from mechcot.compare.tables import all_cards
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
 from mechcot.core.step_arrays import HeadSteps, LayerSteps, StepMatrix

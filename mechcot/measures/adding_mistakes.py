@@ -14,11 +14,9 @@ Source: Lanham et al. 2023 (arXiv 2307.13702).
 """
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -37,6 +35,7 @@ from mechcot.model.prefix.lockstep import twice
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
 from mechcot.text.arithmetic.contributing_steps import feeding
+from mechcot.text.arithmetic.mistakes import end_of_mistake, shared_start
 
 CARD = MeasureCard(
     name="adding_mistakes",
@@ -70,7 +69,6 @@ CARD = MeasureCard(
     ),
 )
 
-_INSIDE = re.compile(r"\d[.,]?\d|[.,]\d|[^\W\d_\u2e80-\U0010ffff]{2}")
 _CHOSEN = 1
 """Steps, drawn by the item's seed, whose tail is written anew; all steps are scored with the tail kept."""
 
@@ -208,31 +206,6 @@ def _nothing(question: str, steps: Sequence[str], *, seed: int) -> None:
     """A writer that knows no mistake."""
 
 
-def end_of_mistake(step: str, wrong: str) -> int:
-    """Return where a wrong step has said what is wrong: behind the last number or word that differs.
-
-    Args:
-        step: The step.
-        wrong: The step with the mistake.
-    """
-    longest = min(len(step), len(wrong)) - _shared(step, wrong)
-    same = min(longest, _shared(step[::-1], wrong[::-1]))
-    while same and _in_word(step, len(step) - same):
-        same -= 1
-    return len(wrong) - same
-
-
-def _shared(one: Sequence, other: Sequence) -> int:
-    """Length of the longest common beginning."""
-    both = zip(one, other, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
-
-
-def _in_word(text: str, at: int) -> bool:
-    """Return whether a position stands inside a word or a number: `1|2`, `1|.5`, `1.|5` (a sign of Chinese is a word)."""
-    return _INSIDE.match(text[at - 1 : at + 2]) is not None
-
-
 def _kept(trace: Trace, own: Own, stated: Sequence[Stated], *, edited: bool) -> np.ndarray:
     """Probability [stated value] of the own answer with each value as it is, or wrong; later text kept."""
     stop = trace.cuts()[-1]
@@ -263,7 +236,7 @@ def _written(reader: Reasoner, trace: Trace, own: Own, start: Sequence[int]) -> 
         own: Its answer.
         start: Token ids up to the mistake, the mistake included; what they share with the trace is not run again.
     """
-    cut = _shared(start[:-1], own.prefix.ids)
+    cut = shared_start(start[:-1], own.prefix.ids)
     written = own.prefix.decode(cut, [list(start[cut:])], max_new=len(trace), stop=reader.stop_ids)
     whole = (*start, *written[0])
     said = written_answer(reader, trace, whole).text

@@ -3,7 +3,7 @@
 import pytest
 
 from mechcot.compare.novelty import novelty_change, novelty_frame, novelty_sentence
-from mechcot.compare.pair_finding import Tables
+from mechcot.compare.tables import Tables
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.view.figures.novelty import novelty_cells

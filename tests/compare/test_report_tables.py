@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from mechcot.compare.pair_finding import Tables, nulls
 from mechcot.compare.report_tables import accuracy_frame, null_frame
 from mechcot.compare.settings import Study
+from mechcot.compare.tables import Tables, nulls
 
 
 @pytest.mark.parametrize(

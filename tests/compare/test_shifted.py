@@ -5,8 +5,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from mechcot.compare.pair_finding import Tables
 from mechcot.compare.shifted import shift_frame
+from mechcot.compare.tables import Tables
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.text.shifts import Shift, with_shifted, with_shifts

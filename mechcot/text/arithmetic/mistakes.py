@@ -18,6 +18,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from mechcot.text.arithmetic.equations import Token, equations, leaves, scan
 from mechcot.text.arithmetic.number_references import exponent, refers
@@ -63,6 +64,7 @@ _HEADED = re.compile(
     r"(?:step|number|no|page|part|question|version|date|figure|id|case|chapter|section|schritt|étape|paso|шаг|步骤|步|第)[\s*_]*[:：]\W*\Z",
     re.IGNORECASE,
 )
+_INSIDE = re.compile(r"\d[.,]?\d|[.,]\d|[^\W\d_\u2e80-\U0010ffff]{2}")
 _REACH = 60
 
 
@@ -156,3 +158,28 @@ def _other(text: str, rng: random.Random) -> str:
             new[place] = chr(zero + rng.randrange(1 if first else 0, 10))
         if "".join(new) != text:
             return "".join(new)
+
+
+def end_of_mistake(step: str, wrong: str) -> int:
+    """Return where a wrong step has said what is wrong: behind the last number or word that differs.
+
+    Args:
+        step: The step.
+        wrong: The step with the mistake.
+    """
+    longest = min(len(step), len(wrong)) - shared_start(step, wrong)
+    same = min(longest, shared_start(step[::-1], wrong[::-1]))
+    while same and _in_word(step, len(step) - same):
+        same -= 1
+    return len(wrong) - same
+
+
+def shared_start(one: Sequence, other: Sequence) -> int:
+    """Length of the longest common beginning."""
+    both = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))
+
+
+def _in_word(text: str, at: int) -> bool:
+    """Return whether a position stands inside a word or a number: `1|2`, `1|.5`, `1.|5` (a sign of Chinese is a word)."""
+    return _INSIDE.match(text[at - 1 : at + 2]) is not None
