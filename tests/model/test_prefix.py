@@ -12,7 +12,7 @@ import torch
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Span
 from mechcot.model.internals import self_test
-from mechcot.model.internals.masks import additive, causal, hidden_from
+from mechcot.model.internals.masks import additive, causal
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, AttentionKnockout, Intervention, Zero
@@ -51,9 +51,12 @@ def masked_run(reasoner: Any, ids: list[int], hides: list[AttentionKnockout]) ->
     """The oracle: the whole sequence under one explicit mask, no cache."""
     backbone = backbone_of(reasoner.model)
     positions = torch.arange(len(ids))
-    seen = hidden_from(
-        causal(queries=positions, keys=positions), hides, queries=positions, keys=positions
-    )
+    seen = causal(queries=positions, keys=positions)
+    for hide in hides:
+        by, keys = hide.by.positions(), hide.keys.positions()
+        seen &= torch.tensor(
+            [[q not in by or k not in keys for k in positions.tolist()] for q in positions.tolist()]
+        )
     mask = additive(backbone, seen[None], queries=positions, keys=positions)
     with torch.no_grad():
         output = reasoner.model(

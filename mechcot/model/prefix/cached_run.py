@@ -5,20 +5,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.trace import Span
 from mechcot.model.internals.architecture import Backbone
 from mechcot.model.internals.forward import Firing, KeysValues, cache_view
+from mechcot.model.internals.growing_cache import with_room
 from mechcot.model.internals.hooks import Hook, HookPoint
 from mechcot.model.internals.masks import (
     Masks,
     additive,
-    causal,
+    causal_less,
     check_fires,
-    hidden_from,
     parts_of,
 )
 from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Intervention
@@ -182,7 +183,8 @@ class Run:
         if not self._masked or not self._backbone.forkable or self._watching:
             return self._part(ids, start=start, cache=cache)  # a watcher wants all tokens at once
         parts = parts_of(self._backbone, range(start, stop), kept=start, rows=len(self._acts))
-        cache = cache_view((), stop=0) if cache is None and len(parts) > 1 else cache
+        if len(parts) > 1:
+            cache = with_room(cache_view((), stop=0) if cache is None else cache, room=stop)
         states = [self._part(ids[:, p], start=start + p.start, cache=cache) for p in parts]
         return states[0] if len(states) == 1 else torch.cat(states, dim=1)
 
@@ -200,13 +202,14 @@ class Run:
         )
 
     def _mask(self, queries: Int[Tensor, " query"]) -> Masks:
-        keys = torch.arange(int(queries[-1]) + 1, device=queries.device)
-        seen = causal(queries=queries, keys=keys)
-        per_row: list[Bool[Tensor, "query key"]] = [
-            hidden_from(seen, hides, queries=queries, keys=keys) for hides in self._hides
-        ]
+        span, device = Span(int(queries[0]), int(queries[-1]) + 1), queries.device
+        seen = [causal_less(span, hides, device=device) for hides in self._hides]
         return additive(
-            self._backbone, torch.stack(per_row), rows=len(self._ids), queries=queries, keys=keys
+            self._backbone,
+            seen[0][None] if len(seen) == 1 else torch.stack(seen),
+            rows=len(self._ids),
+            queries=queries,
+            keys=torch.arange(span.stop, device=device),
         )
 
     def _check_reach(self, *, stop: int | None, prompt_stop: int) -> None:

@@ -21,8 +21,9 @@ from mechcot.core.errors import EditDidNotFire
 from mechcot.core.trace import Span
 from mechcot.model.interface import Scorer
 from mechcot.model.internals.forward import cache_view, capture_taps, forward
+from mechcot.model.internals.growing_cache import with_room
 from mechcot.model.internals.hooks import Hook
-from mechcot.model.internals.masks import additive, causal, parts_of
+from mechcot.model.internals.masks import additive, causal_less, parts_of
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.self_test_trials import BREAKS, close
 from mechcot.model.internals.sites import Site
@@ -129,14 +130,13 @@ def _grown(
         span = Span(start + part.start, start + part.stop)
         queries = torch.arange(span.start, span.stop, device=backbone.device)
         keys = torch.arange(span.stop, device=backbone.device)
+        seen = causal_less(span, (), device=backbone.device)
         begun: list[Site] = []
         hidden = forward(
             backbone,
             torch.tensor([prefix.ids[span.start : span.stop]], device=backbone.device),
             positions=queries,
-            mask=additive(
-                backbone, causal(queries=queries, keys=keys)[None], queries=queries, keys=keys
-            ),
+            mask=additive(backbone, seen[None], queries=queries, keys=keys),
             cache=cache,
             taps=[
                 (backbone.place(edit.site), _begin(edit, span, inputs[edit.site.layer], begun))
@@ -148,6 +148,8 @@ def _grown(
         return hidden
 
     parts = parts_of(backbone, range(start, len(prefix)), kept=start)
+    if len(parts) > 1:
+        with_room(cache, room=len(prefix))
     return torch.cat([run(part) for part in parts], dim=1)
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mechcot.core.trace import Span
 from mechcot.model.internals.forward import cache_view
+from mechcot.model.internals.growing_cache import with_room
 from mechcot.model.internals.masks import additive, causal, parts_of
 from mechcot.model.prefix.batch_requests import run_blocks
 from mechcot.model.prefix.cached_run import PrefixCache
@@ -86,7 +87,11 @@ class Packed:
         if ids:
             places = self._places[-len(ids) :]
             self._backbone.check_length(max(places) + 1)
-            for part in parts_of(self._backbone, places, kept=self._reach + len(self._states)):
+            kept = self._reach + len(self._states)
+            parts = parts_of(self._backbone, places, kept=kept)
+            if len(parts) > 1:
+                with_room(self._cache, room=kept + len(ids))
+            for part in parts:
                 self._states += self._run(ids[part], owners[part], places[part]).unbind()
         return {
             branch: torch.stack([self._states[node] for node in self._paths[branch][-len(new) :]])
