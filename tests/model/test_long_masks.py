@@ -101,7 +101,7 @@ def test_a_cache_that_grows_in_place_holds_what_concatenation_holds(room, kept):
 
 def test_old_keys_and_values_are_copied_once():
     old = (drawn(6, 1)[:1], drawn(6, 2)[:1])
-    growing = with_room(cache_view([old], stop=4, rows=2), room=9)
+    growing = with_room(cache_view((old,), stop=4, rows=2), room=9)
     first, _ = growing.update(drawn(3, 3), drawn(3, 4), 0)
     second, _ = growing.update(drawn(2, 5), drawn(2, 6), 0)
     assert first.data_ptr() == second.data_ptr()
