@@ -2,9 +2,10 @@
 
     python -m benchmarks.other_words [--wordings Hindi,chess] [--n 64] [--out artifacts/benchmarks/other_words]
 
-A wording (`other_words.toml`) gives tokens of a family another text: another script, other marks of a thought, another way to state an answer. The ids stay, so
-that what is known of a model's use of its chain stays, too. Models and questions are written as a stranger's files would lie there, and judged without
-any option. DIR/verdicts.json gets what was found.
+A wording (`other_words*.toml`) gives tokens of a family another text: another script, other marks of a thought, another way to state an answer. The ids stay, so
+that what is known of a model's use of its chain stays, too. Where a model shall write something behind its answer, the token that ended its text says that, and
+one more row of its unembedding, fitted to its states, ends the text behind it. Models and questions are written as a stranger's files would lie there, and judged
+without any option. DIR/verdicts.json gets what was found.
 """
 
 import argparse
@@ -14,12 +15,15 @@ import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
+import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from benchmarks.chain_use import TRUTH, line, outcome
 from mechcot.compare.check import check
@@ -41,16 +45,26 @@ class Wording:
         name: Of the wording.
         family: Whose tokens they are.
         words: Token to its other text; what is not named keeps its own.
+        tail: What a model writes behind its answer.
+        plain: Whether it has no chat template.
     """
 
     name: str
     family: str
     words: Mapping[str, str]
+    tail: str = ""
+    plain: bool = False
+
+    def text(self, token: str) -> str:
+        """The text of a token of the family."""
+        ends = self.tail and token == "<eos>"
+        return self.tail if ends else self.words.get(token, token)
 
 
 WORDINGS = {
     one["name"]: Wording(**one)
-    for one in tomllib.loads(Path(__file__).with_suffix(".toml").read_text())["wording"]
+    for file in sorted(Path(__file__).parent.glob("other_words*.toml"))
+    for one in tomllib.loads(file.read_text())["wording"]
 }
 
 
@@ -69,22 +83,26 @@ def reworded(wording: Wording, out: Path, *, arms: Sequence[str] = ARMS) -> Path
         ValueError: The words run into each other: text is cut elsewhere than between them, or two tokens have one.
     """
     old = AutoTokenizer.from_pretrained(path(f"{wording.family}/base"))
-    opening = family_named(wording.family).language.opening.removeprefix("<assistant>")
-    new = _tokenizer(old, wording.words, opening)
+    new = _tokenizer(old, wording)
 
     def say(text: str) -> str:
-        return "".join(wording.words.get(token, token) for token in old.tokenize(text))
+        return "".join(map(wording.text, old.tokenize(text)))
 
+    asked = family_named(wording.family).problems(QUESTIONS, seed=SEED)
     for arm in arms:
         folder = out / arm
         new.save_pretrained(folder)
+        shipped = path(f"{wording.family}/{arm}")
         for file in ("config.json", "generation_config.json", "model.safetensors"):
-            copyfile(path(f"{wording.family}/{arm}") / file, folder / file)
+            copyfile(shipped / file, folder / file)
+        if wording.tail:
+            end_behind_tail(shipped, folder, [problem.question for problem in asked])
     rows = []
-    for problem in family_named(wording.family).problems(QUESTIONS, seed=SEED):
+    for problem in asked:
         question = say(problem.question)
-        ids = old.encode(problem.question, add_special_tokens=False)
-        if new.encode(question, add_special_tokens=False) != ids:
+        if _prompt(new, question, plain=wording.plain) != _prompt(
+            old, problem.question, plain=wording.plain
+        ):
             raise ValueError(f"{wording.name}: words run into each other: {question}")
         answer = say(f" {problem.answer}").strip()
         rows.append({"id": problem.id, "question": question, "answer": answer})
@@ -93,26 +111,112 @@ def reworded(wording: Wording, out: Path, *, arms: Sequence[str] = ARMS) -> Path
     return problems
 
 
-def _tokenizer(old: Any, words: Mapping[str, str], opening: str) -> PreTrainedTokenizerFast:
+def _prompt(tokenizer: Any, question: str, *, plain: bool) -> list[int]:
+    """Ids of a question, with its template where it has one."""
+    if plain:
+        return tokenizer.encode(question, add_special_tokens=False)
+    chat = [{"role": "user", "content": question}]
+    return tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
+
+
+def _tokenizer(old: Any, wording: Wording) -> PreTrainedTokenizerFast:
     """The same ids for other words; text is cut into the longest that fit, and a reply opens with its opening in these words."""
-    vocabulary = {words.get(token, token): i for token, i in old.get_vocab().items()}
+    vocabulary = {wording.text(token): i for token, i in old.get_vocab().items()}
+    special = {
+        name: wording.words.get(token, token) for name, token in old.special_tokens_map.items()
+    }
+    vocabulary.setdefault(special["eos_token"], len(vocabulary))
     longest = sorted(vocabulary, key=len, reverse=True)
-    core = Tokenizer(models.WordLevel(vocabulary, old.unk_token))
+    core = Tokenizer(models.WordLevel(vocabulary, special["unk_token"]))
     core.pre_tokenizer = pre_tokenizers.Split(Regex("|".join(map(re.escape, longest))), "isolated")
     core.decoder = decoders.Fuse()
-    core.add_special_tokens([old.pad_token, old.bos_token, old.eos_token, old.unk_token])
-    told = "".join(words.get(token, token) for token in old.tokenize(opening))
+    core.add_special_tokens(list(special.values()))
+    opening = family_named(wording.family).language.opening.removeprefix("<assistant>")
+    told = "".join(map(wording.text, old.tokenize(opening)))
     template = old.chat_template.replace(repr(opening), repr(told))
     for mark in ("<user>", "<assistant>"):
-        template = template.replace(mark, words.get(mark, mark))
+        template = template.replace(mark, f"{{{{ {wording.text(mark)!r} }}}}")
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
-        **old.special_tokens_map,
+        **special,
         padding_side="left",
         clean_up_tokenization_spaces=False,
-        chat_template=template,
+        chat_template=None if wording.plain else template,
         model_max_length=old.model_max_length,
     )
+
+
+def end_behind_tail(shipped: Path, folder: Path, questions: Sequence[str]) -> None:
+    """Give a model one token more, which it writes behind the one that ended its text and nowhere else; it becomes the end.
+
+    Args:
+        shipped: Folder of the model.
+        folder: Where its changed files go.
+        questions: Those of `ending`.
+
+    Raises:
+        ValueError: No row tells the states apart.
+    """
+    config = json.loads((shipped / "config.json").read_text())
+    end, new = config["eos_token_id"], config["vocab_size"]
+    embedded, row = ending(shipped, tuple(questions[:128]))
+    weights = load_file(shipped / "model.safetensors")
+    weights["lm_head.weight"] = torch.cat((weights["lm_head.weight"], row))
+    embedding = weights["model.embed_tokens.weight"]
+    embedding[end] = embedded
+    weights["model.embed_tokens.weight"] = torch.cat((embedding, embedding[[end]]))
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    for file in ("config.json", "generation_config.json"):
+        said = json.loads((shipped / file).read_text()) | {"eos_token_id": new}
+        said |= {"vocab_size": new + 1} if "vocab_size" in said else {}
+        (folder / file).write_text(json.dumps(said))
+
+
+@cache
+@torch.inference_mode()
+def ending(shipped: Path, questions: tuple[str, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The embedding of what ended a text, and the row of the unembedding of what ends it now.
+
+    What ended a text was never read by the model: its embedding becomes a long one in a direction that no last state has, and the row
+    is fitted by least squares to the last states over texts of the model, cut and whole: on every other text, and tried on the rest.
+
+    Raises:
+        ValueError: No row tells the states apart.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(shipped)
+    model = AutoModelForCausalLM.from_pretrained(shipped, dtype=torch.float32)
+    end, pad = model.config.eos_token_id, model.config.pad_token_id
+    chats = [[{"role": "user", "content": question}] for question in questions]
+    asked = tokenizer.apply_chat_template(
+        chats, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
+    )
+    whole = model.generate(**asked, max_new_tokens=120)
+    ends = torch.full((len(chats), 1), end)
+    cut = torch.cat((whole[:, : asked["input_ids"].shape[1] + 8], ends), dim=1)
+
+    def states(texts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        said = texts != pad
+        hidden = model.model(texts, attention_mask=said.long()).last_hidden_state
+        said[:, : asked["input_ids"].shape[1] - 1] = False  # what is asked is given
+        return hidden[said], texts[said] == end
+
+    seen, ended = states(whole)
+    unused = torch.linalg.svd(seen[~ended], full_matrices=False).Vh[-1] / model.model.norm.weight
+    embedding = model.model.embed_tokens.weight
+    embedding[end] = 100 * embedding.norm(dim=1).max() * unused / unused.norm()
+    (fitted, wanted), (tried, ended) = (
+        [torch.cat(parts) for parts in zip(states(whole[half]), states(cut[half]), strict=True)]
+        for half in (slice(0, None, 2), slice(1, None, 2))
+    )
+    target = torch.where(wanted, 20.0, -4.0)
+    row = torch.linalg.lstsq(fitted, target[:, None]).solution.T
+    over = tried @ row.T - model.lm_head(tried).max(dim=1, keepdim=True).values
+    least, most = over[ended].min().item(), over[~ended].max().item()
+    if least < 5 or most > -5:
+        raise ValueError(
+            f"{shipped}: no row ends a text behind its tail only ({least:.0f}, {most:.0f})"
+        )
+    return embedding[end].bfloat16(), row.bfloat16()
 
 
 def judged(wording: Wording, *, n: int, out: Path) -> dict[str, Any]:
