@@ -34,7 +34,7 @@ AUTHOR = ("author", "model", "model_name", "modelVersion", "generator")
 FIELDS = ("id", "sample", "question", "answer", "chain", "answer_text", "author", "prompt")
 """What `--field NAME=PATH` can name; `answer` is the reference."""
 _GSM8K = re.compile(r"####[^\S\n]*(?P<answer>[^\n]+?)\s*\Z")
-_WORKED = 12
+WORKED = 12
 """Words: a longer target is no answer but how to get there."""
 
 
@@ -168,7 +168,7 @@ def reference_of(record: Mapping[str, Any], *, where: str) -> tuple[str | None, 
     A harness's `target` may be a worked solution: where it is long, the `answer` of its `doc` comes first.
     """
     target = record.get("target")
-    worked = isinstance(target, str) and len(short_reference(target).split()) > _WORKED
+    worked = isinstance(target, str) and len(short_reference(target).split()) > WORKED
     for name in ("doc.answer", *REFERENCE) if worked else REFERENCE:
         value = dig(record, name)
         if isinstance(value, list):

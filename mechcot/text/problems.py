@@ -5,16 +5,20 @@ Every fault of the input is found here, before anything heavy is loaded, and nam
 
 import random
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from glob import escape
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mechcot.core.errors import UserError
+from mechcot.core.notices import print_notice
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest
 from mechcot.text.field_names import can_be_answered, column_and_rules, dig, short_reference
 from mechcot.text.json_lines import line_of, text_field
+from mechcot.text.problem_columns import found_columns, question_text, row_id, stated_reference
 from mechcot.text.records import records
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 
@@ -130,25 +134,39 @@ def _from_file(path: Path, fields: Mapping[str, str]) -> list[Problem]:
 def _of_rows(
     source: str, rows: Iterable[tuple[str, int, Mapping[str, Any]]], fields: Mapping[str, str]
 ) -> Iterator[tuple[str, Problem]]:
-    """Each row's place and problem; a field that is named must stand in one of the rows."""
-    nowhere, keys = dict(fields), dict[str, None]()
+    """Each row's place and problem; a field that is named must stand in one of the rows, the columns of the others are found."""
+    nowhere, keys, rows = dict(fields), dict[str, None](), list(rows)
+    found, told = found_columns([record for *_, record in rows], fields)
+    if told:
+        _say_once(f"{source}: {told}")
     for where, number, record in rows:
         nowhere = {name: path for name, path in nowhere.items() if dig(record, path) is None}
         keys |= dict.fromkeys(map(str, record))
-        yield where, to_problem(record, fields, where=where, number=number)
+        yield where, to_problem(record, fields, where=where, number=number, found=found)
     for name, path in nowhere.items() if keys else ():
         raise UserError(
             f"{source}: {path!r} has a value in no row (--field {name}={path}); the rows have {', '.join(sorted(keys))}"
         )
 
 
+@cache
+def _say_once(sentence: str) -> None:
+    """Say a sentence about a file: a command reads it to look it over, and again for its work."""
+    print_notice(sentence)
+
+
 def to_problem(
-    record: Mapping[str, Any], fields: Mapping[str, str], *, where: str, number: int
+    record: Mapping[str, Any],
+    fields: Mapping[str, str],
+    *,
+    where: str,
+    number: int,
+    found: Mapping[str, str] = MappingProxyType({}),
 ) -> Problem:
     """Make a problem of one record.
 
-    One whose question cannot be answered (`answerable: false`, or `should_abstain: true` of AbstentionBench) needs no answer. A record without an id whose answer ends in `#### X` is taken for GSM8K: its id is the line's
-    number and its solution goes to `meta["solution"]`.
+    One whose question cannot be answered (`answerable: false`, or `should_abstain: true` of AbstentionBench) needs no answer. A worked answer goes to `meta["solution"]`, what it
+    states is the answer. A record without an id has its number for one; where its answer ends in `#### X` it is taken for GSM8K.
 
     Args:
         record: One line of a file, or one row of a data set.
@@ -156,12 +174,13 @@ def to_problem(
             is named beyond `id`, `question` and `answer` goes to `meta`.
         where: File and line, or data set and row, for the message.
         number: The line's (from 1) or row's (from 0) number.
+        found: Columns of names that `fields` does not have, of `found_columns`.
 
     Raises:
         UserError: A field is missing or says nothing.
     """
-    column = {name: fields.get(name, name) for name in _FIELDS}
-    question = _text(record, "question", column, where=where)
+    column = {name: fields.get(name, found.get(name, name)) for name in _FIELDS}
+    question = _text(record, "question", column, where=where, found="question" in found)
     unsaid = not can_be_answered(record, where=where) and dig(record, column["answer"]) in (
         None,
         "",
@@ -170,19 +189,30 @@ def to_problem(
     taken = {*column.values(), *(column_and_rules(path)[0] for path in column.values())}
     meta = {key: value for key, value in record.items() if key not in taken}
     meta |= {name: dig(record, key) for name, key in fields.items() if name not in _FIELDS}
-    short = short_reference(answer)
+    short = stated_reference(answer, column["answer"], where=where)
     if short != answer:
         meta["solution"] = answer
-    if short != answer and dig(record, column["id"]) is None:
+    if dig(record, column["id"]) is None and short_reference(answer) != answer:
         name = f"gsm8k-{number:04d}"
+    elif not column["id"]:
+        name = row_id(number)
     else:
         name = _text(record, "id", column, where=where)
     return Problem(id=name, question=question, answer=short, meta=meta)
 
 
-def _text(record: Mapping[str, Any], name: str, column: Mapping[str, str], *, where: str) -> str:
-    """The text of one of our names."""
+def _text(
+    record: Mapping[str, Any],
+    name: str,
+    column: Mapping[str, str],
+    *,
+    where: str,
+    found: bool = False,
+) -> str:
+    """The text of one of our names; a question whose column was found may be a chat."""
     path = column[name]
+    if found and (text := question_text(record, path, where=where)) is not None:
+        return text
     value = dig(record, path)
     if value is None:
         raise UserError(

@@ -9,7 +9,14 @@ from benchmarks.other_words import QUESTIONS, SEED, WORDINGS, judged, reworded
 from mechcot.organisms.registry import family_named
 
 
-@pytest.mark.parametrize("wording", WORDINGS.values(), ids=lambda wording: wording.name)
+QUICK = ("Japanese", "JSON", "Korean", "few-shot")
+ALL = [
+    pytest.param(WORDINGS[name], id=name, marks=() if name in QUICK else pytest.mark.slow)
+    for name in WORDINGS
+]
+
+
+@pytest.mark.parametrize("wording", ALL)
 def test_other_words_are_the_same_tokens(wording, tmp_path):
     problems = mc.problems(str(reworded(wording, tmp_path, arms=("base",))))
     plain = mc.Asking(cue="\n", think="none", instruction="none")
@@ -17,10 +24,13 @@ def test_other_words_are_the_same_tokens(wording, tmp_path):
     old = mc.load(f"organism:{wording.family}/base")
     theirs = family_named(wording.family).problems(QUESTIONS, seed=SEED)
     mine, shipped = new.write(problems[:2]), old.write(theirs[:2])
-    assert [trace.ids for trace in mine] == [trace.ids for trace in shipped]
+    end = (old.tokenizer.eos_token_id,) if wording.tail else ()
     for trace, other in zip(mine, shipped, strict=True):
-        said = [wording.words.get(t, t) for t in old.tokenizer.convert_ids_to_tokens(other.ids)]
-        assert trace.completion.strip() in "".join(said) and trace.completion != other.completion
+        assert trace.completion.endswith(wording.tail) and trace.completion != other.completion
+        if not wording.plain:
+            assert trace.ids == (*other.ids, *end)
+            said = "".join(map(wording.text, old.tokenizer.convert_ids_to_tokens(trace.ids)))
+            assert trace.completion.strip() in said
 
 
 def test_words_that_run_into_each_other_are_refused(tmp_path):

@@ -67,7 +67,12 @@ def test_a_fault_in_an_array_is_named_by_its_line(tmp_path):
             [GOOD, {"id": "b", "question": "x"}],
             r"p\.jsonl:2: 'answer' is missing; expected text, found the keys \['id', 'question'\]",
         ),
-        ([{"question": "x", "answer": "1"}], r"p\.jsonl:1: 'id' is missing"),
+        ([GOOD, {"question": "x", "answer": "1"}], r"p\.jsonl:2: 'id' is missing"),
+        ([{"question": "x"}], r"p\.jsonl:1: 'answer' is missing"),
+        (
+            [{"prompt": "x", "completion": "so " * 20}],
+            r"p\.jsonl:1: 'completion' is a text of 20 words that states no answer; .* --field answer=COLUMN",
+        ),
         ([GOOD | {"question": "  "}], r"p\.jsonl:1: 'question' is empty"),
         ([GOOD | {"question": ["x"]}], r"p\.jsonl:1: 'question' must be text, got list"),
         ([GOOD | {"answer": True}], r"'answer' must be text, got bool"),
@@ -112,6 +117,40 @@ def test_gsm8k_format_is_recognised(tmp_path):
     (problem,) = load_problems(path)
     assert (problem.id, problem.answer) == ("gsm8k-0001", "1,007")
     assert problem.meta["solution"].startswith("3+4=")
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [("prompt", "completion"), ("input", "target"), ("query", "response"), ("problem", "solution")],
+)
+def test_columns_under_other_names_are_found_and_told(tmp_path, capsys, question, answer):
+    worked = "First we add three and four, which gives seven, and so " + r"\boxed{7} it is."
+    path = write(tmp_path, {question: "3+4?", answer: worked}, {question: "1+1?", answer: "2"})
+    first, second = load_problems(path)
+    assert [(first.id, first.question, first.answer), (second.id, second.answer)] == [
+        ("row-0001", "3+4?", "7"),
+        ("row-0002", "2"),
+    ]
+    assert first.meta == {"solution": worked}
+    load_problems(path)
+    assert " ".join(capsys.readouterr().err.split()) == (
+        f"{path}: {question!r} for the question, {answer!r} for the answer, and the number of a row for its id is taken; "
+        "--field NAME=COLUMN says another"
+    )
+
+
+def test_an_id_under_another_name_counts_where_its_values_differ(tmp_path):
+    rows = [{"question": "x", "answer": 1, "task_id": "t", "uuid": name} for name in "ab"]
+    assert [problem.id for problem in load_problems(write(tmp_path, *rows))] == ["a", "b"]
+    same = [row | {"uuid": "a"} for row in rows]
+    ids = [problem.id for problem in load_problems(write(tmp_path, *same))]
+    assert ids == ["row-0001", "row-0002"]
+
+
+def test_a_chat_is_asked_by_its_last_user_message(tmp_path):
+    chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1+1?"}]
+    (problem,) = load_problems(write(tmp_path, {"prompt": chat, "target": "2"}))
+    assert problem.question == "1+1?"
 
 
 def test_a_field_map_names_other_columns(tmp_path):
