@@ -8,7 +8,6 @@ import mechcot as mc
 from benchmarks.other_words import QUESTIONS, SEED, WORDINGS, judged, reworded
 from mechcot.organisms.registry import family_named
 
-
 QUICK = ("Japanese", "JSON", "Korean", "few-shot")
 ALL = [
     pytest.param(WORDINGS[name], id=name, marks=() if name in QUICK else pytest.mark.slow)
