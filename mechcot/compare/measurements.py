@@ -1,6 +1,6 @@
 """Take every measure of every cell on every chain; a finished measurement is on disk at once.
 
-A measurement's name is a hash of what it depends on (tokens, weights, measure, seed, settings), so a
+A measurement's name is a hash of what it depends on (tokens, weights, the measure's code, seed, settings), so a
 resumed run finds its own work and never another's.
 
 What a kill costs: measurements of one measure share their forwards, up to `TASKS_AT_ONCE` chains or `TOKENS_AT_ONCE` tokens (one longer chain is a
@@ -40,6 +40,7 @@ from mechcot.traces.continuations import ServedModel, served_at
 log = logging.getLogger(__name__)
 
 READING_VERSION = 2
+"""Counted up where code outside of `mechcot.measures` changes what measures give."""
 BAR: Mapping[str, Any] = {
     "desc": "measurement",
     "unit": "measurement",
@@ -358,6 +359,7 @@ def _key(
         text,
         (study.seed, study.template, study.loading.dtype),
         MEASURES[measure].card.formula,
+        MEASURES[measure].code,
         *([models.weights_hash(models.first)] if measure in PAIRED else []),
         *([study.draws] if measure in DRAWING else []),
         *(["served"] if measure in DRAWN_BY_SERVERS and study.address_of(cell.reader) else []),

@@ -10,8 +10,10 @@ import mechcot.measures
 from mechcot.core.card import MeasureCard
 from mechcot.core.errors import UserError
 from mechcot.core.measurement import Measurement
+from mechcot.core.store import digest
 from mechcot.core.trace import Trace
 from mechcot.measures import gates
+from mechcot.measures.code import code_of
 from mechcot.measures.inputs import Inputs
 from mechcot.measures.status import status
 from mechcot.model.reasoner import Reasoner
@@ -28,6 +30,11 @@ class Measure:
 
     card: MeasureCard
     function: Callable[[Reasoner, Trace, Inputs], Measurement]
+
+    @property
+    def code(self) -> str:
+        """A hash of what it does, with the version of mechcot: `mechcot.measures.code`."""
+        return digest(mechcot.__version__, code_of(self.function.__module__))
 
     def run(self, reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         """Take the measure: one trace, read by one model.

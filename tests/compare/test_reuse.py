@@ -12,6 +12,7 @@ from mechcot.compare.models import Models
 from mechcot.compare.run import run
 from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
+from mechcot.measures.registry import Measure
 from mechcot.model.loading.options import LoadOptions
 from mechcot.runs.shards import shards_of
 from tests.compare.tiny_models import byte_tokenizer, chain_of, save_tiny, sum_of, write_rows
@@ -48,6 +49,20 @@ def test_corrected_answers_of_problems_count(pair, tmp_path):
     assert values(again) == values(run(study_of(pair, fresh, problems=str(other), max_tokens=8)))
     lines = (used / "traces.jsonl").read_text().splitlines()
     assert {json.loads(line)["problem"]["answer"] for line in lines} == {"9"}
+
+
+def test_a_measure_that_does_otherwise_is_taken_again(pair, tmp_path, monkeypatch):
+    path = write_rows(tmp_path / "chains.jsonl", [chain_of(0)])
+    study = study_of(pair, tmp_path / "out", traces=path)
+
+    def taken() -> int:
+        run(study)
+        return len([*finished_items(tmp_path / "out" / "readings")])
+
+    before = taken()
+    assert taken() == before
+    monkeypatch.setattr(Measure, "code", property(lambda _: "another"))
+    assert taken() == 2 * before
 
 
 def test_corrected_answers_and_more_chains_of_a_file_count(pair, tmp_path):
