@@ -203,3 +203,36 @@ def test_stop_ids_come_from_model_and_tokenizer(reasoner):
     reader = reasoner("llama")
     assert stop_ids(reader.model, reader.tokenizer) == {0}
     assert reader.stop_ids == {0}
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.9, 0.3])
+@pytest.mark.parametrize("scale", [0.0, 1.0, 8.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_likeliest_tokens_decide_as_the_whole_vocabulary_does(monkeypatch, top_p, scale, dtype):
+    """Flat rows, peaked rows, and rows of many equal logits; few of the likeliest, so that some rows need the rest."""
+    generator = torch.Generator().manual_seed(3)
+    logits = (torch.randn(64, 300, generator=generator) * scale).to(dtype)
+    logits[:, ::7] = logits[:, :1]  # equal ones, also at the edge of the likeliest
+    draws = np.random.default_rng(5).random(64)
+    draws[:2] = 0.0, np.nextafter(1.0, 0.0)
+    settings = Sampling(max_tokens=1, temperature=1.0, top_p=top_p)
+    chosen = []
+    for likeliest in (1, 12, 300, 1000):
+        monkeypatch.setattr("mechcot.model.generation.sampling.LIKELIEST", likeliest)
+        chosen.append(choose(logits, settings, draws).tolist())
+    sorted_p, tokens = logits.double().softmax(-1).sort(dim=-1, descending=True, stable=True)
+    for row, (p, ids, draw) in enumerate(
+        zip(sorted_p.numpy(), tokens.tolist(), draws, strict=True)
+    ):
+        nucleus = p[np.cumsum(p) - p < top_p]
+        passed = np.cumsum(nucleus)
+        place = int((passed <= draw * passed[-1]).sum())
+        assert {each[row] for each in chosen} == {ids[min(place, len(nucleus) - 1)]}
+
+
+def test_a_peaked_row_is_not_sorted_to_its_end(monkeypatch):
+    logits = torch.zeros(2, 5000)
+    logits[:, 70:80] = 20.0
+    monkeypatch.setattr("mechcot.model.generation.sampling._among_all", None)
+    chosen = choose(logits, Sampling(max_tokens=1, temperature=1.0), np.array([0.05, 0.95]))
+    assert chosen.tolist() == [70, 79]

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from mechcot.core.errors import UserError
 
+LIKELIEST = 128
+"""Tokens that are sorted first: of a vocabulary of 50,000 they hold nearly every draw, and cost a tenth of sorting it all."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -53,14 +56,43 @@ def choose(
     if sampling.temperature == 0:
         return logits.argmax(dim=-1)
     probabilities = torch.softmax(logits.double() / sampling.temperature, dim=-1)
+    numbers = torch.from_numpy(draws).to(probabilities)
+    tokens, found = _among_likeliest(probabilities, sampling.top_p, numbers)
+    if not found.all():
+        rest = ~found
+        tokens[rest] = _among_all(probabilities[rest], sampling.top_p, numbers[rest])
+    return tokens
+
+
+def _among_all(
+    probabilities: Float[Tensor, "row d_vocab"], top_p: float, draws: Float[Tensor, " row"]
+) -> Int[Tensor, " row"]:
+    """Sort the whole vocabulary, the likeliest first and of equals the lowest id, and take the token where the sum passes the draw."""
     sorted_p, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
     cumulative = sorted_p.cumsum(dim=-1)
-    outside: Bool[Tensor, "batch d_vocab"] = cumulative - sorted_p >= sampling.top_p
+    outside: Bool[Tensor, "row d_vocab"] = cumulative - sorted_p >= top_p
     cumulative = sorted_p.masked_fill(outside, 0.0).cumsum(dim=-1)
-    target = torch.from_numpy(draws).to(cumulative)[:, None] * cumulative[:, -1:]
-    place = torch.searchsorted(cumulative, target, right=True).clamp(max=logits.shape[-1] - 1)
+    target = draws[:, None] * cumulative[:, -1:]
+    place = torch.searchsorted(cumulative, target, right=True)
     place = torch.minimum(place, (~outside).sum(dim=-1, keepdim=True) - 1)
     return tokens.gather(-1, place)[:, 0]
+
+
+def _among_likeliest(
+    probabilities: Float[Tensor, "batch d_vocab"], top_p: float, draws: Float[Tensor, " batch"]
+) -> tuple[Int[Tensor, " batch"], Bool[Tensor, " batch"]]:
+    """The same choice without sorting the rest of the vocabulary, and the rows where the likeliest tokens decide it."""
+    likeliest = probabilities.topk(min(LIKELIEST, probabilities.shape[-1]), dim=-1)
+    tokens, by_id = likeliest.indices.sort(dim=-1)  # so that equals stand by their ids
+    sorted_p, order = likeliest.values.gather(-1, by_id).sort(dim=-1, descending=True, stable=True)
+    cumulative = sorted_p.cumsum(dim=-1)
+    inside = cumulative - sorted_p < top_p
+    ends = ~inside.all(dim=-1)
+    mass = torch.where(ends, (sorted_p * inside).sum(dim=-1), probabilities.sum(dim=-1))
+    place = torch.searchsorted(cumulative, (draws * mass)[:, None], right=True)
+    place = place.clamp(max=sorted_p.shape[-1] - 1)
+    passed = inside.gather(-1, place) & (sorted_p.gather(-1, place) > sorted_p[:, -1:])
+    return tokens.gather(-1, order.gather(-1, place))[:, 0], passed[:, 0] & (ends | (top_p == 1))
 
 
 def draws_of(seeds: Sequence[int], steps: int) -> Float[np.ndarray, "item step"]:
