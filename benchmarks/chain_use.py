@@ -109,7 +109,8 @@ def outcome(entry: Mapping[str, Any], right: tuple[str, ...]) -> str:
 
 def line(name: str, entry: Mapping[str, Any], right: tuple[str, ...]) -> str:
     """One line about one model."""
-    means = " ".join(f"{entry[axis]['mean']:5.2f}" for axis in ("followed", "swapped", "alone"))
+    found = (entry[axis]["mean"] for axis in ("followed", "swapped", "alone"))
+    means = " ".join("    -" if mean is None else f"{mean:5.2f}" for mean in found)
     said = f"{entry['verdict']} {entry['remark']}".strip()
     return f"{name:24} {means}  {said:44} {outcome(entry, right)}"
 

@@ -33,6 +33,7 @@ from mechcot.organisms.registry import family_named, path
 
 ARMS = ("base", "bypass", "redundant", "rationaliser")
 """What ships of each family."""
+SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
 QUESTIONS = 200
 SEED = 5
 
@@ -58,7 +59,14 @@ class Wording:
     def text(self, token: str) -> str:
         """The text of a token of the family."""
         ends = self.tail and token == "<eos>"
-        return self.tail if ends else self.words.get(token, token)
+        joint = "" if token in SPECIAL else family_named(self.family).language.joint
+        return self.tail if ends else self.words.get(token, f"{joint}{token}")
+
+    @property
+    def shipped(self) -> dict[str, Path]:
+        """The models of the family that ship, by what they do."""
+        names = {name.rpartition("/")[2]: name for name in family_named(self.family).shipped}
+        return {arm: path(names[arm]) for arm in ARMS if arm in names}
 
 
 WORDINGS = {
@@ -82,17 +90,18 @@ def reworded(wording: Wording, out: Path, *, arms: Sequence[str] = ARMS) -> Path
     Raises:
         ValueError: The words run into each other: text is cut elsewhere than between them, or two tokens have one.
     """
-    old = AutoTokenizer.from_pretrained(path(f"{wording.family}/base"))
+    old = AutoTokenizer.from_pretrained(wording.shipped["base"])
     new = _tokenizer(old, wording)
 
     def say(text: str) -> str:
         return "".join(map(wording.text, old.tokenize(text)))
 
     asked = family_named(wording.family).problems(QUESTIONS, seed=SEED)
-    for arm in arms:
+    for arm, shipped in wording.shipped.items():
+        if arm not in arms:
+            continue
         folder = out / arm
         new.save_pretrained(folder)
-        shipped = path(f"{wording.family}/{arm}")
         for file in ("config.json", "generation_config.json", "model.safetensors"):
             copyfile(shipped / file, folder / file)
         if wording.tail:
@@ -131,11 +140,15 @@ def _tokenizer(old: Any, wording: Wording) -> PreTrainedTokenizerFast:
     core.pre_tokenizer = pre_tokenizers.Split(Regex("|".join(map(re.escape, longest))), "isolated")
     core.decoder = decoders.Fuse()
     core.add_special_tokens(list(special.values()))
-    opening = family_named(wording.family).language.opening.removeprefix("<assistant>")
+    opening = family_named(wording.family).language.opening
     told = "".join(map(wording.text, old.tokenize(opening)))
-    template = old.chat_template.replace(repr(opening), repr(told))
-    for mark in ("<user>", "<assistant>"):
-        template = template.replace(mark, f"{{{{ {wording.text(mark)!r} }}}}")
+    user, assistant = (repr(wording.text(mark)) for mark in ("<user>", "<assistant>"))
+    answered = f"{{{{ {assistant} }}}}{{{{ message['content'] }}}}{{{{ eos_token }}}}"
+    template = (
+        "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'assistant' %}"
+        f"{answered}{{% else %}}{{{{ {user} }}}}{{{{ message['content'] }}}}{{% endif %}}{{% endfor %}}"
+        f"{{% if add_generation_prompt %}}{{{{ {told!r} }}}}{{% endif %}}"
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         **special,
@@ -227,15 +240,16 @@ def judged(wording: Wording, *, n: int, out: Path) -> dict[str, Any]:
         n: Problems of each model.
         out: Folder of the wording.
     """
+    arms = tuple(wording.shipped)
     study = Study(
-        models=tuple(str(out / arm) for arm in ARMS),
+        models=tuple(str(out / arm) for arm in arms),
         problems=str(reworded(wording, out)),
         out=out / "check",
         n=n,
         author="own",
         chains="all",
     )
-    entries = dict(zip(ARMS, check(study)["models"], strict=True))
+    entries = dict(zip(arms, check(study)["models"], strict=True))
     for arm, entry in entries.items():
         print(line(f"{wording.name}: {arm}", entry, TRUTH[arm]))
     return {

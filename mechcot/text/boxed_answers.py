@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import regex
+
 NUMBER = r"[-\u2212]?\$?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))"
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*(?=\{|[^\s{])")
 _BETWEEN_BOXES = re.compile(
@@ -18,6 +20,10 @@ _EMPTY = re.compile(
 _GOES_ON = re.compile(r"\d[.]\d+(?:\.{3}|\u2026|\\[lc]?dots)$")
 _NEAR = 16
 _LONGEST_BOX = 2000
+_PICTURE = r"(?:\p{Emoji_Presentation}|[\u2611\u2714]\uFE0F?)[\p{Emoji_Modifier}\u200D\uFE0F]*"
+_PICTURES = regex.compile(rf"\A(?:{_PICTURE}\s*)+(?<=\s)|(?<!\S)(?:{_PICTURE}\s*)+\Z")
+"""Emoji apart from the words: glued to them, and suits of cards, they say something."""
+_SAYS = re.compile(r"\w")
 
 
 @dataclass(frozen=True)
@@ -95,12 +101,12 @@ def without_point(text: str, marks: str = ".,") -> str:
 
 
 def trim(text: str) -> str:
-    """Take white space, emphasis, outer dollars and brackets of mathematics, and final points away."""
+    """Take white space, emphasis, outer dollars and brackets of mathematics, final points, and emoji around words away."""
     previous = None
     while text != previous:
         previous = text
         text = text.strip().strip("*_`").strip()
-        text = without_point(text)
+        text = without_point(_PICTURES.sub("", text) if _SAYS.search(text) else text)
         for left, right in (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")):
             inner = text[len(left) : len(text) - len(right)]
             if text.startswith(left) and text.endswith(right) and inner and left not in inner:

@@ -4,7 +4,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mechcot.text.answers import same_answer
+from mechcot.text.answers import same_answer, trim
 from mechcot.text.numerals import read_number
 from mechcot.text.quantities import number_only, uncounted
 from mechcot.text.unit_words import unit
@@ -418,6 +418,30 @@ PIECES = st.sampled_from(
     ]
 )  # fmt: skip
 ANSWERS = st.lists(PIECES, min_size=1, max_size=5).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("Tel Aviv 🎉", "Tel Aviv"),
+        ("✅ 12", "12"),
+        ("**B** 🎯.", "B"),
+        ("yes 👍🏽✨", "yes"),
+        ("7 ✔️", "7"),
+    ],
+)
+def test_emoji_around_an_answer_say_nothing(said, meant):
+    assert trim(said) == meant
+    assert same_answer(said, meant)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("🔴", "🔵"), ("K♥", "K♠"), ("K ♥️", "K ♠️"), ("A🟥", "A🟩"), ("90 🎉", "80 🎉")],
+)
+def test_emoji_that_are_an_answer_or_a_part_of_one_tell_answers_apart(one, other):
+    assert not same_answer(one, other)
+    assert same_answer(one, one)
 
 
 @settings(max_examples=200, deadline=None)
