@@ -1,8 +1,12 @@
 """The columns of a file of problems that hold question, answer and id, where nobody names them.
 
 question   `question`; else those of `mechcot.text.field_names`, as `problem`, `query`, `prompt`, or a chat's last user message
-answer     `answer`; else `target`, `gold`, ... (`mechcot.text.field_names`); else `completion`, `response`, `output`, `solution`, `label`
+answer     `answer`; else `target`, `gold`, ... (`mechcot.text.field_names`); else `answerKey`, `completion`, `response`, `output`, `solution`, `label`; else
+           a chat's last message
 id         `id`; else another name of ids whose values differ; else the row's number
+
+Options in a column of their own (`choices`, `options`: a list, or `text` and `label` beside each other) are put behind a question that lists none, and an
+answer that is one of them, its label or its index becomes its letter.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +15,7 @@ from typing import Any
 from mechcot.core.errors import UserError
 from mechcot.text.answers import find_answer
 from mechcot.text.field_names import (
+    CHATS,
     IDS,
     REFERENCE,
     WORKED,
@@ -18,8 +23,16 @@ from mechcot.text.field_names import (
     question_of,
     short_reference,
 )
+from mechcot.text.listed_choices import choices
+from mechcot.text.message_parts import joined, message_pieces
+from mechcot.text.responses import USERS, role_of
 
-_ANSWERS = ("answer", *REFERENCE, "completion", "response", "output", "solution", "label")
+_ANSWERS = (
+    *("answer", *REFERENCE, "answerKey", "answer_key"),
+    *("completion", "response", "output", "solution", "label", *CHATS),
+)
+_OPTIONS = ("choices", "options")
+_LETTERS = "ABCDEFGHIJ"
 _ROW = "row-{:04d}"
 
 
@@ -43,6 +56,9 @@ def found_columns(
     if "id" in missing and "id" not in found:
         found["id"] = ""
         said.append("the number of a row for its id")
+    listed = _options_column(rows[0]) if rows else ""
+    if listed:
+        said.append(f"what {listed!r} lists for options")
     told = f"{_listed(said)} is taken; --field NAME=COLUMN says another" if said else ""
     return found, told
 
@@ -81,14 +97,67 @@ def stated_reference(text: str, column: str, *, where: str) -> str:
     return text
 
 
-def question_text(record: Mapping[str, Any], column: str, *, where: str) -> str | None:
-    """The question in a column that was found; of a chat its last user message, of an `instruction` also its `input`.
+def found_text(record: Mapping[str, Any], name: str, column: str, *, where: str) -> str | None:
+    """The text of one of our names in a column that was found; None where it is not a chat's.
+
+    A question is a chat's last user message, or an `instruction` with its `input`; an answer is what a chat's last message states.
 
     Raises:
-        UserError: It is neither text nor a chat.
+        UserError: A question is neither text nor a chat.
     """
-    picked = {name: record[name] for name in (column, "input") if name in record}
-    return question_of(picked, where=where)[0]
+    if name == "question":
+        picked = {key: record[key] for key in (column, "input") if key in record}
+        return question_of(picked, where=where)[0]
+    turns = record.get(column)
+    if name != "answer" or not isinstance(turns, list) or not turns:
+        return None
+    last = turns[-1]
+    if not isinstance(last, Mapping) or role_of(last) in USERS:
+        return None
+    text = joined([piece.text for piece in message_pieces(last, where=where)])
+    stated = find_answer(text)
+    return text if stated is None else stated.text
+
+
+def with_options(
+    question: str, answer: str, record: Mapping[str, Any], *, where: str
+) -> tuple[str, str]:
+    """The question with the options of its row behind it, and the letter of its answer; both as they are where the row has none, or the question lists them.
+
+    Raises:
+        UserError: The answer is none of the options.
+    """
+    column = _options_column(record)
+    if not column or choices(question) is not None:
+        return question, answer
+    texts, labels = _options(record[column])
+    named = (labels, texts, _LETTERS[: len(texts)], [str(at) for at in range(len(texts))])
+    at = next((each.index(answer) for each in map(list, named) if answer in each), None)
+    if at is None:
+        raise UserError(
+            f"{where}: the answer {answer!r} is none of the {len(texts)} options of {column!r}; expected one of them, its letter, or its index from 0; "
+            "name the column otherwise if it lists no options"
+        )
+    lines = [f"{letter}) {text}" for letter, text in zip(_LETTERS, texts, strict=False)]
+    return "\n".join((question, *lines)), _LETTERS[at]
+
+
+def _options_column(record: Mapping[str, Any]) -> str:
+    """The column that lists a row's options; "" where none does."""
+    sizes = ((name, len(_options(record.get(name))[0])) for name in _OPTIONS)
+    return next((name for name, size in sizes if 2 <= size <= len(_LETTERS)), "")
+
+
+def _options(value: Any) -> tuple[list[str], list[str]]:
+    """The texts of options and their labels; none where there are no options, or no plain ones."""
+    listed, labels = value, []
+    if isinstance(value, Mapping):
+        listed, labels = value.get("text"), value.get("label")
+    plain = isinstance(listed, list) and all(isinstance(text, (str, int, float)) for text in listed)
+    labelled = isinstance(labels, list) and isinstance(listed, list) and len(labels) == len(listed)
+    return [str(text) for text in listed] if plain else [], (
+        [str(label) for label in labels] if labelled else []
+    )
 
 
 def _has(rows: Sequence[Mapping[str, Any]], name: str) -> bool:

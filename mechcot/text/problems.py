@@ -18,7 +18,13 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import digest
 from mechcot.text.field_names import can_be_answered, column_and_rules, dig, short_reference
 from mechcot.text.json_lines import line_of, text_field
-from mechcot.text.problem_columns import found_columns, question_text, row_id, stated_reference
+from mechcot.text.problem_columns import (
+    found_columns,
+    found_text,
+    row_id,
+    stated_reference,
+    with_options,
+)
 from mechcot.text.records import records
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 
@@ -139,10 +145,13 @@ def _of_rows(
     found, told = found_columns([record for *_, record in rows], fields)
     if told:
         _say_once(f"{source}: {told}")
-    for where, number, record in rows:
+    for place, (where, number, record) in enumerate(rows, start=1):
         nowhere = {name: path for name, path in nowhere.items() if dig(record, path) is None}
         keys |= dict.fromkeys(map(str, record))
-        yield where, to_problem(record, fields, where=where, number=number, found=found)
+        yield (
+            where,
+            to_problem(record, fields, where=where, number=number, place=place, found=found),
+        )
     for name, path in nowhere.items() if keys else ():
         raise UserError(
             f"{source}: {path!r} has a value in no row (--field {name}={path}); the rows have {', '.join(sorted(keys))}"
@@ -161,6 +170,7 @@ def to_problem(
     *,
     where: str,
     number: int,
+    place: int | None = None,
     found: Mapping[str, str] = MappingProxyType({}),
 ) -> Problem:
     """Make a problem of one record.
@@ -174,30 +184,33 @@ def to_problem(
             is named beyond `id`, `question` and `answer` goes to `meta`.
         where: File and line, or data set and row, for the message.
         number: The line's (from 1) or row's (from 0) number.
+        place: The row's place among all rows, from 1; None: its number.
         found: Columns of names that `fields` does not have, of `found_columns`.
 
     Raises:
         UserError: A field is missing or says nothing.
     """
     column = {name: fields.get(name, found.get(name, name)) for name in _FIELDS}
-    question = _text(record, "question", column, where=where, found="question" in found)
+    question = _text(record, "question", column, found, where=where)
     unsaid = not can_be_answered(record, where=where) and dig(record, column["answer"]) in (
         None,
         "",
     )
-    answer = "" if unsaid else _text(record, "answer", column, where=where)
+    answer = "" if unsaid else _text(record, "answer", column, found, where=where)
     taken = {*column.values(), *(column_and_rules(path)[0] for path in column.values())}
     meta = {key: value for key, value in record.items() if key not in taken}
     meta |= {name: dig(record, key) for name, key in fields.items() if name not in _FIELDS}
     short = stated_reference(answer, column["answer"], where=where)
     if short != answer:
         meta["solution"] = answer
+    if short:
+        question, short = with_options(question, short, record, where=where)
     if dig(record, column["id"]) is None and short_reference(answer) != answer:
         name = f"gsm8k-{number:04d}"
     elif not column["id"]:
-        name = row_id(number)
+        name = row_id(number if place is None else place)
     else:
-        name = _text(record, "id", column, where=where)
+        name = _text(record, "id", column, found, where=where)
     return Problem(id=name, question=question, answer=short, meta=meta)
 
 
@@ -205,13 +218,13 @@ def _text(
     record: Mapping[str, Any],
     name: str,
     column: Mapping[str, str],
+    found: Mapping[str, str],
     *,
     where: str,
-    found: bool = False,
 ) -> str:
-    """The text of one of our names; a question whose column was found may be a chat."""
+    """The text of one of our names; in a column that was found it may be a chat's."""
     path = column[name]
-    if found and (text := question_text(record, path, where=where)) is not None:
+    if name in found and (text := found_text(record, name, path, where=where)) is not None:
         return text
     value = dig(record, path)
     if value is None:

@@ -153,6 +153,56 @@ def test_a_chat_is_asked_by_its_last_user_message(tmp_path):
     assert problem.question == "1+1?"
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {
+            "prompt": [{"role": "user", "content": "1+1?"}],
+            "completion": [{"role": "assistant", "content": "It is 2."}],
+        },
+        {
+            "messages": [
+                {"role": "user", "content": "1+1?"},
+                {"role": "assistant", "content": "I add. The answer is 2."},
+            ]
+        },
+        {"conversations": [{"from": "human", "value": "1+1?"}, {"from": "gpt", "value": "2"}]},
+    ],
+)
+def test_a_chats_last_message_states_the_answer(tmp_path, row):
+    (problem,) = load_problems(write(tmp_path, row))
+    assert (problem.question, problem.answer) == ("1+1?", "2")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"choices": ["red", "green"], "answer": 1},
+        {"choices": ["red", "green"], "answer": "green"},
+        {"options": ["red", "green"], "target": "B"},
+        {"choices": {"text": ["red", "green"], "label": ["1", "2"]}, "answerKey": "2"},
+    ],
+)
+def test_options_of_a_column_are_listed_and_answered_by_letter(tmp_path, row):
+    (problem,) = load_problems(write(tmp_path, {"question": "Which?"} | row))
+    assert (problem.question, problem.answer) == ("Which?\nA) red\nB) green", "B")
+    listed = {"question": "Which? A) red B) green", "choices": ["red", "green"], "answer": "B"}
+    (problem,) = load_problems(write(tmp_path, listed))
+    assert (problem.question, problem.answer) == (listed["question"], "B")
+
+
+def test_an_answer_that_is_no_option_is_refused(tmp_path):
+    path = write(tmp_path, {"question": "Which?", "choices": ["red", "green"], "answer": 2})
+    with pytest.raises(UserError, match=r"p\.jsonl:1: the answer '2' is none of the 2 options"):
+        load_problems(path)
+
+
+def test_rows_of_an_array_on_one_line_have_ids_of_their_own(tmp_path):
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps([{"query": "1+1?", "output": 2}, {"query": "1+2?", "output": 3}]))
+    assert [problem.id for problem in load_problems(path)] == ["row-0001", "row-0002"]
+
+
 def test_a_field_map_names_other_columns(tmp_path):
     path = write(tmp_path, {"item": "x", "problem": "q", "gold": 5, "level": "easy"})
     fields = {"id": "item", "question": "problem", "answer": "gold", "stratum": "level"}
