@@ -150,14 +150,17 @@ def _options_column(record: Mapping[str, Any]) -> str:
 
 def _options(value: Any) -> tuple[list[str], list[str]]:
     """The texts of options and their labels; none where there are no options, or no plain ones."""
-    listed, labels = value, []
-    if isinstance(value, Mapping):
-        listed, labels = value.get("text"), value.get("label")
-    plain = isinstance(listed, list) and all(isinstance(text, (str, int, float)) for text in listed)
-    labelled = isinstance(labels, list) and isinstance(listed, list) and len(labels) == len(listed)
-    return [str(text) for text in listed] if plain else [], (
-        [str(label) for label in labels] if labelled else []
-    )
+    whole = isinstance(value, Mapping)
+    texts = _plain(value.get("text") if whole else value)
+    labels = _plain(value.get("label")) if whole else []
+    return texts, labels if len(labels) == len(texts) else []
+
+
+def _plain(value: Any) -> list[str]:
+    """A list of texts or numbers; empty where it is none."""
+    listed = value if isinstance(value, list) else []
+    plain = all(isinstance(text, (str, int, float)) for text in listed)
+    return [str(text) for text in listed] if plain else []
 
 
 def _has(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
