@@ -99,6 +99,23 @@ def test_an_announced_result_moves_with_its_equation():
     assert announced[0] == stated[1]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_long_chain_whose_totals_gain_a_digit_is_changed_by_a_little(seed):
+    total, lines = 964, []
+    for index in range(15):
+        lines.append(f"{total} + {3 + index % 4} = {total + 3 + index % 4}.\n")
+        total += 3 + index % 4
+    assert len(str(total)) == 4
+    question = (
+        "Start with 964. Add 3, 4, 5 and 6, over and over, 15 times in all. What is the total?"
+    )
+    twin = twin_of(trace_of(question, "".join(lines), str(total)), seed=seed)
+    assert twin.answer is not None and 0 < abs(int(twin.answer) - total) <= 4
+    for line in twin.trace.chain_text.splitlines():
+        left, right = line.rstrip(".").split(" = ")
+        assert sum(map(int, left.split(" + "))) == int(right)
+
+
 def test_seeds_choose_and_repeat():
     trace = trace_of(*DUCKS)
     assert twin_of(trace, seed=1) == twin_of(trace, seed=1)

@@ -6,7 +6,7 @@ Algorithm.
    All must hold exactly and every number of the completion must be explained.
 2. In an order drawn by seed, change one fact that an expression reads to another value of the same form
    (digits, commas, decimals, sign) and run the arithmetic anew. Ambiguous reads, values that have no
-   form of the same length, and an answer that does not move reject the change.
+   form of the same length, and an answer that does not move reject the change. Values beside the old one come last.
 3. Write prompt and completion of the counterfactual, tokenize it, and keep it only if it has the same number of
    tokens, the same steps at the same tokens, and states the predicted answer.
 4. Token spans are measured, not guessed (`mechcot.text.arithmetic.rewriting`).
@@ -95,9 +95,11 @@ def _changes(subject: ParsedTrace, rng: random.Random, reasons: list[str]) -> It
     }
     facts = [fact for fact in program.facts if fact in read]
     rng.shuffle(facts)
-    for fact in facts:
+    drawn = [(fact, _values(program.tokens[fact].text, rng)) for fact in facts]
+    near = [(fact, _near(program.tokens[fact].text)) for fact in facts]
+    for fact, values in (*drawn, *near):
         later: list[_Change] = []
-        for value in _values(program.tokens[fact].text, rng):
+        for value in values:
             try:
                 change = _evaluated(subject, fact, value)
             except NotMeasurable as error:
@@ -127,6 +129,12 @@ def _values(text: str, rng: random.Random) -> list[Fraction]:
     old = Fraction(text.replace(",", ""))
     values = [Fraction(t.replace(",", "")) for t in dict.fromkeys(tries)]
     return [v for v in values if v != old and v > 1][:_MOST_VALUES]
+
+
+def _near(text: str) -> list[Fraction]:
+    """Values beside the old one, for long chains in which nearly every other value gains or loses a digit somewhere."""
+    old = Fraction(text.replace(",", ""))
+    return [old + move for size in (1, 2, 3, 4) for move in (size, -size) if old + move > 1]
 
 
 def _evaluated(subject: ParsedTrace, fact: int, value: Fraction) -> _Change:
