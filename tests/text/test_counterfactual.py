@@ -1,6 +1,7 @@
 import ast
 import re
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 
@@ -8,6 +9,7 @@ from mechcot.core.counterfactual import Counterfactual
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.problem import Completion, Problem
 from mechcot.text.arithmetic.counterfactual import ArithmeticMaker
+from mechcot.text.arithmetic.rewriting import ParsedTrace
 from mechcot.text.trace_parser import read
 from tests.text.shared_rows import rows
 from tests.text.toy_tokenizers import byte_level, metaspace
@@ -97,6 +99,30 @@ def test_an_announced_result_moves_with_its_equation():
     twin = twin_of(trace_of(question, chain, "3"))
     announced, stated = re.findall(r"\$(\d+) because|= (\d+)\.", twin.trace.completion)[:2]
     assert announced[0] == stated[1]
+
+
+@pytest.mark.parametrize("tokenizer", [byte_level(), metaspace()], ids=["bytes", "metaspace"])
+def test_a_long_chain_is_encoded_anew_step_by_step(tokenizer, monkeypatch):
+    texts: list[int] = []
+
+    def retoken(old, prompt, completion):
+        texts.append(len(prompt + completion))
+        return read(Completion(old.problem, prompt, completion, old.author), tokenizer)
+
+    totals = [200 + 7 * index for index in range(41)]
+    lines = [f"So {a} + 7 = {b}.\n" for a, b in pairwise(totals)]
+    question = "Start with 200. Add 7, over and over, 40 times in all. What is the total?"
+    trace = trace_of(question, "".join(lines), str(totals[-1]), tokenizer=tokenizer)
+    fast = ArithmeticMaker()(trace, retoken=retoken, seed=1)
+    short = sum(texts)
+    texts.clear()
+    monkeypatch.setattr(ParsedTrace, "_around", lambda *_: None)
+    slow = ArithmeticMaker()(trace, retoken=retoken, seed=1)
+    assert (fast.trace, fast.fact, fast.answer, fast.stated) == (
+        slow.trace, slow.fact, slow.answer, slow.stated
+    )  # fmt: skip
+    assert len(fast.stated) == 40
+    assert 10 * short < sum(texts)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -1,7 +1,8 @@
 """A trace with its arithmetic: write other numbers in, and measure where each number's tokens are.
 
 Spans are measured, not guessed: a number is changed alone, digit by digit, and the tokens that differ
-are its span. This needs nothing of the tokenizer but that it can tokenize.
+are its span. This needs nothing of the tokenizer but that it can tokenize. Of a long chain only the number's step
+and the two beside it are encoded anew, where that gives the step the tokens that it has in the whole text.
 """
 
 from collections.abc import Mapping
@@ -87,15 +88,58 @@ class ParsedTrace:
             None,
             text,
         }
+        where = self._around(index) or self._whole()
         positions: set[int] = set()
         for probe in sorted(str(p) for p in probes):
-            ids = self.written({index: probe}).ids
-            if len(ids) == len(self.trace.ids):
-                pairs = enumerate(zip(ids, self.trace.ids, strict=True))
-                positions |= {at for at, (new, old) in pairs if new != old}
+            ids = where.with_text(self, index, probe)
+            if len(ids) == len(where.ids):
+                pairs = enumerate(zip(ids, where.ids, strict=True))
+                positions |= {at + where.first for at, (new, old) in pairs if new != old}
         if not positions:
             raise NotMeasurable("the tokens of a stated value cannot be found")
         return Span(min(positions), max(positions) + 1)
+
+    def _whole(self) -> "_Window":
+        return _Window(None, self.trace.ids, 0)
+
+    def _around(self, index: int) -> "_Window | None":
+        """The steps about a number of the completion; None where its step has other tokens when they are encoded alone."""
+        if index < self.program.split:
+            return None
+        step = self.step_of(index)
+        near = self.trace.steps[max(0, step.index - 1) : step.index + 2]
+        chars = Span(near[0].chars.start, near[-1].chars.stop)
+        ids = self.retoken(self.trace, "", self.trace.completion[chars.start : chars.stop]).ids
+        own = self.trace.ids[step.tokens.start : step.tokens.stop]
+        place = step.tokens.start - near[0].tokens.start
+        for at in sorted(range(max(0, place - 3), place + 4), key=lambda at: abs(at - place)):
+            if own and ids[at : at + len(own)] == own:
+                return _Window(chars, ids, step.tokens.start - at)
+        return None
+
+
+@dataclass(frozen=True)
+class _Window:
+    """What is encoded anew when a number is changed.
+
+    Attributes:
+        chars: Characters of the completion; None: prompt and completion.
+        ids: Their tokens.
+        first: Position of the first of these in the trace.
+    """
+
+    chars: Span | None
+    ids: tuple[int, ...]
+    first: int
+
+    def with_text(self, subject: ParsedTrace, index: int, text: str) -> tuple[int, ...]:
+        """The tokens with another text for one number."""
+        if self.chars is None:
+            return subject.written({index: text}).ids
+        token, completion = subject.program.tokens[index], subject.trace.completion
+        before = completion[self.chars.start : token.start]
+        after = completion[token.stop : self.chars.stop]
+        return subject.retoken(subject.trace, "", f"{before}{text}{after}").ids
 
 
 def _other_digits(text: str, by: int) -> str:
