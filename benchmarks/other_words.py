@@ -28,6 +28,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from benchmarks.chain_use import TRUTH, line, outcome
 from mechcot.compare.check import check
 from mechcot.compare.settings import Study
+from mechcot.core.errors import UserError
 from mechcot.core.store import write_json
 from mechcot.organisms.registry import family_named, path
 
@@ -240,23 +241,33 @@ def judged(wording: Wording, *, n: int, out: Path) -> dict[str, Any]:
         n: Problems of each model.
         out: Folder of the wording.
     """
-    arms = tuple(wording.shipped)
-    study = Study(
-        models=tuple(str(out / arm) for arm in arms),
-        problems=str(reworded(wording, out)),
-        out=out / "check",
-        n=n,
-        author="own",
-        chains="all",
-    )
-    entries = dict(zip(arms, check(study)["models"], strict=True))
+    problems = reworded(wording, out)
+    entries = {arm: _entry(out / arm, problems, n=n) for arm in wording.shipped}
     for arm, entry in entries.items():
-        print(line(f"{wording.name}: {arm}", entry, TRUTH[arm]))
+        print(line(f"{wording.name}: {arm}", entry, TRUTH[arm]), flush=True)
     return {
         "verdicts": {arm: entry["verdict"] for arm, entry in entries.items()},
         "outcomes": {arm: outcome(entry, TRUTH[arm]) for arm, entry in entries.items()},
         "notes": {arm: entry["asking_notes"] for arm, entry in entries.items()},
     }
+
+
+def _entry(model: Path, problems: Path, *, n: int) -> dict[str, Any]:
+    """What `check` finds of a model; one that it refuses is not judged."""
+    study = Study(
+        models=(str(model),),
+        problems=str(problems),
+        out=model.parent / "check" / model.name,
+        n=n,
+        author="own",
+        chains="all",
+    )
+    try:
+        return check(study)["models"][0]
+    except UserError as error:
+        print(error)
+        nothing = {axis: {"mean": None} for axis in ("followed", "swapped", "alone")}
+        return {"verdict": "not judged", "remark": "refused", "asking_notes": [], **nothing}
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ _NEARLY_ALL = 0.8
 """Share of the lines that must end in a lead that begins inside of them."""
 _BREAKS = re.compile(r"\n|(?<=[.!?:;])\s|(?<=[。！？；।])")
 _SENTENCE_END = re.compile(r"\n|(?<=[.!?])\s|(?<=[。！？।])")
+_END_MARKS = re.compile(rf"(?:\s*(?:{SPECIAL.pattern}))+\s*\Z")
 _PART_OF_WORD = re.compile(r"^\w+")
 _WORD = re.compile(r"[^\W\d_]{2}")
 _FIRST_WORD = re.compile(r"[^\w\n]*\w+\b")
@@ -40,7 +41,8 @@ def common_lead(traces: Sequence[Trace], *, share: float = SHARE) -> str:
         share: Least share of the finished ones that have it.
     """
     finished = [trace for trace in traces if trace.finished]
-    found = [place for trace in finished if (place := _stated(trace)) is not None]
+    alike = _alike_behind([trace.completion for trace in finished])
+    found = [place for trace in finished if (place := _stated(trace, alike)) is not None]
     lead, places = _most_alike(found, share * len(finished))
     if not lead:
         return ""
@@ -78,7 +80,7 @@ class _Stated:
         space: The spaces in front of it.
         behind: The text behind it.
         line: All of the text in front of it, where that is one line of one sentence without marks; "" in others.
-        ahead: The text in front of the lead; "" where there is such a line, or where it has special tokens, which are taken out here.
+        ahead: The text in front of the lead; "" where there is such a line.
     """
 
     lead: str
@@ -112,16 +114,32 @@ def _commonest(texts: Iterable[str], least: float) -> str:
     return ""
 
 
-def _stated(trace: Trace) -> _Stated | None:
-    answer, text = trace.problem.answer.strip(), SPECIAL.sub("", trace.completion)
+def _alike_behind(texts: Sequence[str]) -> str:
+    """The lines that end every text alike, such as an offer of more help, with the line break in front of them; "" where there are none."""
+    turned = zip(*(_END_MARKS.sub("", text)[::-1] for text in texts), strict=False)
+    alike = "".join(column[0] for column in takewhile(lambda one: len({*one}) == 1, turned))[::-1]
+    first = alike.find("\n")
+    return alike[first:] if len(texts) > 1 and first >= 0 else ""
+
+
+def _stated(trace: Trace, alike: str = "") -> _Stated | None:
+    """Where a text has its right answer.
+
+    Args:
+        trace: The text.
+        alike: What ends all texts, and is no part of what is said.
+    """
+    answer = trace.problem.answer.strip()
+    text = _END_MARKS.sub("", trace.completion)
     said = [step for step in trace.steps if step.phase is Phase.ANSWER]
     start = said[0].chars.start if said else 0
-    places = [place for place in occurrences(answer, text) if place[0] >= start]
+    whole = text.removesuffix(alike)
+    places = [place for place in occurrences(answer, whole, glued=True) if place[0] >= start]
     if not places:
         return None
     at, behind = places[-1][0], text[places[-1][1] :].rstrip()
     if not said:
-        if _BREAKS.search(behind):
+        if _BREAKS.search(whole[places[-1][1] :].rstrip()):
             return None  # a value on the way
         breaks = [match.end() for match in _BREAKS.finditer(text[:at].rstrip())]
         start = breaks[-1] if breaks else 0
@@ -129,8 +147,7 @@ def _stated(trace: Trace) -> _Stated | None:
     before = text[:at].rstrip(" ")
     lead, space = before[start:], text[len(before) : at]
     line = "" if said or _SENTENCE_END.search(before) else before
-    verbatim = trace.completion.startswith(before)  # what is taken out of a text cannot be asked
-    ahead = text[:start] if verbatim and not line else ""
+    ahead = "" if line else text[:start]
     return _Stated(lead, space, behind, line, ahead) if line or len(lead) <= LONGEST else None
 
 

@@ -4,7 +4,8 @@ Of the first texts of a run:
 
     instruction   what stands behind each question by default is left out where the model is right clearly more often without it; so are the default words of a model without a chat template
     cue           the text that most of them have between chain and right answer, found on every other text and tried on the rest, takes the place of the
-                  default question where the answers asked for, or read, are clearly less often those that the texts state behind it
+                  default question where the answers asked for, or read, are clearly less often those that the texts state behind it; answers are read
+                  behind it where otherwise they are not, or the chain would end elsewhere
 
 What the user says is never replaced.
 """
@@ -158,7 +159,11 @@ def _with_cue(way: _Way) -> _Way:
     read = _agree([(again, trace.answer.text) for trace, again in stated])
     if (before if asking.answer_after else min(before, read)) > asked - max(least, 2):
         return way
-    after = asking.answer_after or (mark if read <= n - max(least, 2) else None)
+    plain = reader.asked_with(replace(asking, cue=lead))
+    ends = [(written_trace(plain, trace, trace.ids).cuts()[-1], again) for trace, again in stated]
+    elsewhere = sum(end != again.cuts()[-1] for end, again in ends)
+    misread = max(n - read, elsewhere) >= max(least, 2)
+    after = asking.answer_after or (mark if misread else None)
     first = way.models.first
     otherwise = "its files say" if way.name == first else f"{first} is"
     note = (

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
 
 
+_ASKED = "What is 1 + 1?"
 _SEPARATORS = re.compile(r"[\s,;:.\u060c\u061b\u3001\u3002\uff0c\uff0e\uff1a\uff1b]*")
 
 
@@ -295,12 +296,16 @@ class Reasoner:
         """The cue's token ids behind other tokens: what parts chain and question and stands on both sides of the seam stands once.
 
         A model writes one line break, or one comma, before it closes its thought; a step or a prompt that ends in it has it already. So has a chain the
-        line that closes it, where nobody knows that as a mark.
+        line that closes it, where nobody knows that as a mark; what opens the reply closes no chain, even where it is the same (`---`).
 
         Args:
             ids: The tokens before; only their end counts.
         """
-        twice = seam(self.decode(ids[-len(self.cue_ids) - 1 :]), self._cue_head)
+        opening = self._opening
+        size = max(len(self.cue_ids) + 1, len(opening))
+        before = self.decode(ids[-size:])
+        opens = bool(opening) and tuple(ids[-len(opening) :]) == opening
+        twice = seam(before, self._separators if opens else self._cue_head)
         if twice not in self._cues:
             self._cues[twice] = tuple(self.continue_ids(self.cue.text[twice:]))
         return self._cues[twice]
@@ -308,11 +313,21 @@ class Reasoner:
     @cached_property
     def _cue_head(self) -> str:
         """The cue up to its last line, or the separators that it begins with."""
-        text = self.cue.text
-        lines = text.rpartition("\n")
-        parts = _SEPARATORS.match(text)
+        lines = self.cue.text.rpartition("\n")
+        return max(lines[0] + lines[1], self._separators, key=len) if self.cue.text.strip() else ""
+
+    @cached_property
+    def _separators(self) -> str:
+        """The separators that the cue begins with."""
+        parts = _SEPARATORS.match(self.cue.text)
         assert parts
-        return max(lines[0] + lines[1], parts.group(), key=len) if text.strip() else ""
+        return parts.group() if self.cue.text.strip() else ""
+
+    @cached_property
+    def _opening(self) -> tuple[int, ...]:
+        """The ids of what a prompt has behind its question, where that says more than a line break."""
+        said = self.policy.template(_ASKED).rpartition(_ASKED)[2]
+        return tuple(self.encode(said)) if said.strip() else ()
 
     @cached_property
     def _cues(self) -> dict[int, tuple[int, ...]]:

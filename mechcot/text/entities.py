@@ -264,26 +264,29 @@ def _of_sort(unit: Unit, sort: str) -> bool:
     return {"name": unit.capital, "number": unit.number}.get(sort, unit.word and not unit.number)
 
 
-def occurrences(text: str, written: str) -> list[tuple[int, int]]:
+def occurrences(text: str, written: str, *, glued: bool = False) -> list[tuple[int, int]]:
     """Where a text stands as a whole, in any case of its letters where it has two letters or more; an empty one nowhere.
 
     Args:
         text: What is looked for.
         written: Where.
+        glued: Whether letters of a script that writes no spaces may stand around it, and Hangul behind it, which glues particles to words.
     """
     if not text:
         return []
-    flags = regex.IGNORECASE if len(text) > 1 else 0
-    return [m.span() for m in regex.finditer(_whole(text), written, flags)]
+    flags = regex.V1 | (regex.IGNORECASE if len(text) > 1 else 0)
+    return [m.span() for m in regex.finditer(_whole(text, glued=glued), written, flags)]
 
 
-def _whole(text: str) -> str:
+def _whole(text: str, *, glued: bool) -> str:
     """The pattern of a text that is no part of a longer word or number."""
     if regex.match(rf"[{_UNSPACED}]", text):
         return regex.escape(text)
     number = text[0].isnumeric()
-    before = rf"(?<!{_INSIDE})(?<!\p{{N}}[.,])" if number else rf"(?<!{_INSIDE})"
-    after = rf"(?!{_INSIDE})(?![.,]\p{{N}})" if number else rf"(?!{_INSIDE})"
+    ahead = rf"[{_INSIDE}--[{_UNSPACED}]]" if glued else _INSIDE
+    behind = rf"[{_INSIDE}--[{_UNSPACED}\p{{Hangul}}]]" if glued else _INSIDE
+    before = rf"(?<!{ahead})(?<!\p{{N}}[.,])" if number else rf"(?<!{ahead})"
+    after = rf"(?!{behind})(?![.,]\p{{N}})" if number else rf"(?!{behind})"
     return f"{before}{regex.escape(text)}{after}"
 
 

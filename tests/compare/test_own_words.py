@@ -129,6 +129,9 @@ def test_a_box_behind_clauses_is_a_lead_that_ends_at_its_brace():
         ("It is of {w}.\nIt is.\n[fin]\n\nSo it is {a}", "\n[fin]\n\nSo it is"),
         ("It is.\n[fin]\n\nSo it is {a}", "\n\nSo it is"),
         ("It is of {w}.\n\nSo it is {a}", "\n\nSo it is"),
+        ("It is of {w}.\n\nSo it is {a}\n\n---\nAsk for more!", "\n\nSo it is"),
+        ("It is of {w}.\n\n정답은 {a}입니다.", "\n\n정답은 {answer}입니다"),
+        ("It is of {w}.\n<|fin|>\n\nSo it is {a}<|end|>", "\n<|fin|>\n\nSo it is"),
     ],
     ids=[
         "answer inside",
@@ -144,6 +147,9 @@ def test_a_box_behind_clauses_is_a_lead_that_ends_at_its_brace():
         "one line of two that are alike",
         "chains that do not differ",
         "chains that end in different lines",
+        "lines of politeness behind",
+        "a particle behind",
+        "special marks",
     ],
 )
 def test_the_words_around_an_answer(form: str, lead: str) -> None:
@@ -248,6 +254,18 @@ def test_own_words_take_the_place_of_a_question_that_does_not_fit(
     assert trace.chain_text == "It is the old key at noon. They paint it. "
     assert written_trace(reader, trace, trace.ids).answer == trace.answer
     assert study == replace(study, models=(folder,)), "what was found is settings like others"
+
+
+def test_answers_are_read_behind_own_words_where_the_chain_would_end_elsewhere(
+    folder, tmp_path, monkeypatch
+) -> None:
+    form = "| {w} | at noon |.\n| {w} | on {a} |.\n|---|\n**Sum** | total |: {a} |"
+    study, models = asked(folder, tmp_path, monkeypatch, form=form, fits="total")
+    said, reader = study.loading.asking, models.get("m")
+    assert said.answer_after == "**Sum** | total |: {answer} |"
+    (trace,) = texts(form, n=1, reader=reader)
+    assert trace.answer.text == "the old key"
+    assert trace.chain_text.endswith("on the old key |.\n|---|\n")
 
 
 @pytest.mark.parametrize("template", ["shared", "own"])

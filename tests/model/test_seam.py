@@ -1,6 +1,7 @@
 """Behind a step that ends in a line break the thought is closed as the model closes it: the line break stands once."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,6 +62,16 @@ def test_a_line_that_closes_a_chain_and_begins_the_cue_stands_once(read):
         ids = asked.encode(trace.prompt + chain)
         text = asked.decode((*ids, *asked.cue_after(ids)))
         assert text.endswith("It is 7.\nSo far.\n\nSo it is")
+
+
+def test_what_opens_a_reply_closes_no_chain(read):
+    reader, _ = read
+    opened = replace(reader.policy, template=lambda question: f"{question}\nReply:\n---\n")
+    asked = replace(reader, policy=opened).asked_with(Asking(cue="\n---\nSo it is"))
+    asked = replace(asked, policy=replace(asked.policy, template=opened.template))
+    for chain, closes in (("", "---\n---\nSo it is"), ("It is 7.\n---\n", "7.\n---\nSo it is")):
+        ids = asked.encode(opened.template(PROBLEM.question) + chain)
+        assert asked.decode((*ids, *asked.cue_after(ids))).endswith(closes)
 
 
 def test_answers_are_scored_on_that_text(read):
