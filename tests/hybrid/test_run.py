@@ -44,7 +44,7 @@ def lines(result: dict) -> dict[str, dict]:
 @pytest.mark.slow
 def test_a_new_mechanism_is_told_from_a_trigger(questions, tmp_path):
     """The bypass answers from the hint, which no vector can tell the base to read; its tokens give it away."""
-    words = (*ORDER, "--problems", questions, "--n", 48, "--fit", 16, "--budget", "0,.2", "--max-tokens", 60)  # fmt: skip
+    words = (*ORDER, "--problems", questions, "--n", 24, "--fit", 12, "--budget", "0,.2", "--max-tokens", 60)  # fmt: skip
     result, _ = run(tmp_path / "out", *words)
     row = lines(result)
     assert result["verdict"] == "mechanism"
@@ -65,7 +65,7 @@ def test_a_planted_trigger_is_told(tmp_path):
 
     model, problems = silent("lookup", tmp_path / "silent"), tmp_path / "problems.jsonl"
     write_problems(problems, family_named("lookup").problems(64, seed=2, hint="random"))
-    words = (model, "organism:lookup/base", "--problems", problems, "--n", 48, "--fit", 16, "--budget", ".1", "--max-tokens", 60)  # fmt: skip
+    words = (model, "organism:lookup/base", "--problems", problems, "--n", 24, "--fit", 12, "--budget", ".1", "--max-tokens", 60)  # fmt: skip
     result, _ = run(tmp_path / "out", *words)
     row = lines(result)
     assert result["verdict"] == "trigger"
