@@ -39,7 +39,7 @@ from mechcot.traces.continuations import ServedModel, served_at
 
 log = logging.getLogger(__name__)
 
-READING_VERSION = 2
+READING_VERSION = 3
 """Counted up where code outside of `mechcot.measures` changes what measures give."""
 BAR: Mapping[str, Any] = {
     "desc": "measurement",
