@@ -27,6 +27,8 @@ _END = regex.compile(r"[.!?…:;。！？：；؟।¿¡\"“”„«»]")
 _ASKS = regex.compile(r"[?？؟;¿]")
 _CALCULATES = regex.compile(r"[-+*/×÷·^%=<>−]")
 _LISTED = regex.compile(r"[,;/|\n，、؛→]|->")
+_STEM = 3
+"""Letters behind which further ones may be an ending."""
 _INSIDE = r"[\p{L}\p{M}\p{N}_]"
 _LONGEST = 6
 """Most units of an answer that is looked for in a question."""
@@ -270,7 +272,7 @@ def occurrences(text: str, written: str, *, glued: bool = False) -> list[tuple[i
     Args:
         text: What is looked for.
         written: Where.
-        glued: Whether letters of a script that writes no spaces may stand around it, and Hangul behind it, which glues particles to words.
+        glued: Whether letters of a script that writes no spaces may stand around it, and an ending behind it: any letters behind three, Hangul behind one.
     """
     if not text:
         return []
@@ -284,7 +286,8 @@ def _whole(text: str, *, glued: bool) -> str:
         return regex.escape(text)
     number = text[0].isnumeric()
     ahead = rf"[{_INSIDE}--[{_UNSPACED}]]" if glued else _INSIDE
-    behind = rf"[{_INSIDE}--[{_UNSPACED}\p{{Hangul}}]]" if glued else _INSIDE
+    ending = r"\p{L}\p{M}" if len(regex.findall(r"\p{L}", text)) >= _STEM else r"\p{Hangul}"
+    behind = rf"[{_INSIDE}--[{_UNSPACED}{ending}]]" if glued else _INSIDE
     before = rf"(?<!{ahead})(?<!\p{{N}}[.,])" if number else rf"(?<!{ahead})"
     after = rf"(?!{behind})(?![.,]\p{{N}})" if number else rf"(?!{behind})"
     return f"{before}{regex.escape(text)}{after}"

@@ -131,6 +131,7 @@ def test_a_box_behind_clauses_is_a_lead_that_ends_at_its_brace():
         ("It is of {w}.\n\nSo it is {a}", "\n\nSo it is"),
         ("It is of {w}.\n\nSo it is {a}\n\n---\nAsk for more!", "\n\nSo it is"),
         ("It is of {w}.\n\n정답은 {a}입니다.", "\n\n정답은 {answer}입니다"),
+        ("It is of {w}.\n\nKalan: {a}dır.", "\n\nKalan: {answer}dır"),
         ("It is of {w}.\n<|fin|>\n\nSo it is {a}<|end|>", "\n<|fin|>\n\nSo it is"),
     ],
     ids=[
@@ -149,6 +150,7 @@ def test_a_box_behind_clauses_is_a_lead_that_ends_at_its_brace():
         "chains that end in different lines",
         "lines of politeness behind",
         "a particle behind",
+        "an ending behind",
         "special marks",
     ],
 )
