@@ -5,10 +5,10 @@ answer     `answer`; else `target`, `gold`, ... (`mechcot.text.field_names`); el
            a chat's last message
 id         `id`; else another name of ids whose values differ; else the row's number
 
-Options in a column of their own (`choices`, `options`: a list, or `text` and `label` beside each other) are put behind a question that lists none, and an
-answer that is one of them, its label or its index becomes its letter.
+A chat may be written as text, as in csv. Options that stand beside a question: `mechcot.text.option_columns`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,27 +23,29 @@ from mechcot.text.field_names import (
     question_of,
     short_reference,
 )
-from mechcot.text.listed_choices import choices
 from mechcot.text.message_parts import joined, message_pieces
+from mechcot.text.option_columns import undone
 from mechcot.text.responses import USERS, role_of
 
 _ANSWERS = (
     *("answer", *REFERENCE, "answerKey", "answer_key"),
     *("completion", "response", "output", "solution", "label", *CHATS),
 )
-_OPTIONS = ("choices", "options")
-_LETTERS = "ABCDEFGHIJ"
+_WORKED = ("completion", "response", "output", "solution")
+_CELLS = (*CHATS, "prompt", "completion", "question", "input")
 _ROW = "row-{:04d}"
+_BOXED = re.compile(r"\\(?:boxed|fbox)\b")
 
 
 def found_columns(
-    rows: Sequence[Mapping[str, Any]], fields: Mapping[str, str]
-) -> tuple[dict[str, str], str]:
-    """The columns of the names that nobody gave and that no row has ("" for the id: the row's number), and a sentence that says which; both empty where none is missing.
+    rows: Sequence[Mapping[str, Any]], fields: Mapping[str, str], *, where: str
+) -> tuple[dict[str, str], list[str]]:
+    """The columns of the names that nobody gave and that no row has ("" for the id: the row's number), and what to say of it; both empty where none is missing.
 
     Args:
         rows: All of a file. The first says where question and answer stand.
         fields: What the user names.
+        where: Place of the first, for the message.
 
     Raises:
         UserError: The first row has a chat that is none.
@@ -51,16 +53,30 @@ def found_columns(
     missing = [
         name for name in ("question", "answer", "id") if name not in fields and not _has(rows, name)
     ]
-    found = {name: column for name in missing if (column := _column(rows, name))}
+    found = {name: column for name in missing if (column := _column(rows, name, where=where))}
     said = [f"{column!r} for the {name}" for name, column in found.items()]
     if "id" in missing and "id" not in found:
         found["id"] = ""
         said.append("the number of a row for its id")
-    listed = _options_column(rows[0]) if rows else ""
-    if listed:
-        said.append(f"what {listed!r} lists for options")
-    told = f"{_listed(said)} is taken; --field NAME=COLUMN says another" if said else ""
-    return found, told
+    return found, said
+
+
+def columns_said(said: Sequence[str]) -> str:
+    """The sentence that says what is taken; "" where nothing is."""
+    *first, last = said or [""]
+    both = f"{', '.join(first)}, and {last}" if first else last
+    return f"{both} is taken; --field NAME=COLUMN says another" if both else ""
+
+
+def with_cells(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record whose chats are lists, and whose question is an object, where they are written as text."""
+    cells = {name: undone(record.get(name)) for name in _CELLS}
+    chats = {
+        name: cell
+        for name, cell in cells.items()
+        if _is_chat(cell) or (name == "question" and isinstance(cell, dict))
+    }
+    return {**record, **chats} if chats else record
 
 
 def row_id(number: int) -> str:
@@ -84,12 +100,13 @@ def stated_reference(text: str, column: str, *, where: str) -> str:
         UserError: A long text in a column that is not named for answers states none.
     """
     short = short_reference(text)
-    if short != text or len(text.split()) <= WORKED:
+    brief = len(text.split()) <= WORKED
+    if short != text or (brief and column not in _WORKED and not _BOXED.search(text)):
         return short
     stated = find_answer(text, otherwise="nothing")
     if stated is not None:
         return stated.text
-    if column in _ANSWERS[1:]:
+    if not brief and column in _ANSWERS[1:]:
         raise UserError(
             f"{where}: {column!r} is a text of {len(text.split())} words that states no answer; expected a short answer, or one that a text "
             "states; say which column it is with --field answer=COLUMN"
@@ -103,76 +120,63 @@ def found_text(record: Mapping[str, Any], name: str, column: str, *, where: str)
     A question is a chat's last user message, or an `instruction` with its `input`; an answer is what a chat's last message states.
 
     Raises:
-        UserError: A question is neither text nor a chat.
+        UserError: A question is neither text nor a chat of one question, or a chat has no answer.
     """
     if name == "question":
-        picked = {key: record[key] for key in (column, "input") if key in record}
-        return question_of(picked, where=where)[0]
+        _one_question(record.get(column), column, where=where)
+        keys = (column, "input") if column == "instruction" else (column,)
+        picked = {key: record[key] for key in keys if key in record}
+        text, more = question_of(picked, where=where)[0], record.get("input")
+        apart = text and isinstance(more, str) and more.strip() and more not in text
+        return f"{text}\n{more}" if apart and column == "prompt" else text
     turns = record.get(column)
     if name != "answer" or not isinstance(turns, list) or not turns:
         return None
     last = turns[-1]
     if not isinstance(last, Mapping) or role_of(last) in USERS:
-        return None
+        raise UserError(
+            f"{where}: {column!r} ends without a model's message; expected the answer there, or in a column of its own; say which with --field answer=COLUMN"
+        )
     text = joined([piece.text for piece in message_pieces(last, where=where)])
     stated = find_answer(text)
     return text if stated is None else stated.text
-
-
-def with_options(
-    question: str, answer: str, record: Mapping[str, Any], *, where: str
-) -> tuple[str, str]:
-    """The question with the options of its row behind it, and the letter of its answer; both as they are where the row has none, or the question lists them.
-
-    Raises:
-        UserError: The answer is none of the options.
-    """
-    column = _options_column(record)
-    if not column or choices(question) is not None:
-        return question, answer
-    texts, labels = _options(record[column])
-    named = (labels, texts, _LETTERS[: len(texts)], [str(at) for at in range(len(texts))])
-    at = next((each.index(answer) for each in map(list, named) if answer in each), None)
-    if at is None:
-        raise UserError(
-            f"{where}: the answer {answer!r} is none of the {len(texts)} options of {column!r}; expected one of them, its letter, or its index from 0; "
-            "name the column otherwise if it lists no options"
-        )
-    lines = [f"{letter}) {text}" for letter, text in zip(_LETTERS, texts, strict=False)]
-    return "\n".join((question, *lines)), _LETTERS[at]
-
-
-def _options_column(record: Mapping[str, Any]) -> str:
-    """The column that lists a row's options; "" where none does."""
-    sizes = ((name, len(_options(record.get(name))[0])) for name in _OPTIONS)
-    return next((name for name, size in sizes if 2 <= size <= len(_LETTERS)), "")
-
-
-def _options(value: Any) -> tuple[list[str], list[str]]:
-    """The texts of options and their labels; none where there are no options, or no plain ones."""
-    whole = isinstance(value, Mapping)
-    texts = _plain(value.get("text") if whole else value)
-    labels = _plain(value.get("label")) if whole else []
-    return texts, labels if len(labels) == len(texts) else []
-
-
-def _plain(value: Any) -> list[str]:
-    """A list of texts or numbers; empty where it is none."""
-    listed = value if isinstance(value, list) else []
-    plain = all(isinstance(text, (str, int, float)) for text in listed)
-    return [str(text) for text in listed] if plain else []
 
 
 def _has(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
     return any(dig(row, name) is not None for row in rows)
 
 
-def _column(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+def _is_chat(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(turn, Mapping) and role_of(turn) for turn in value)
+    )
+
+
+def _one_question(value: Any, column: str, *, where: str) -> None:
+    """See that a chat asks once: the last of several questions may not be understood alone.
+
+    Raises:
+        UserError: It asks more.
+    """
+    asked = sum(role_of(turn) in USERS for turn in value) if _is_chat(value) else 1
+    if asked > 1:
+        raise UserError(
+            f"{where}: the chat in {column!r} has {asked} messages of a user; expected one, the question; leave such chats out, "
+            "or say in which column a question is whole with --field question=COLUMN"
+        )
+
+
+def _column(rows: Sequence[Mapping[str, Any]], name: str, *, where: str) -> str:
     """The column for one of our names; "" where none is."""
     if not rows:
         return ""
     if name == "question":
-        return question_of(rows[0], where="the first row")[1]
+        said = {key: value for key, value in rows[0].items() if str(value).strip()}
+        column, prompt = question_of(said, where=where)[1], said.get("prompt")
+        apart = isinstance(prompt, str) and str(said.get("input")) not in prompt
+        return "prompt" if column == "input" and apart else column
     if name == "answer":
         return next((column for column in _ANSWERS if dig(rows[0], column) is not None), "")
     return next((column for column in IDS if _differs(rows, column)), "")
@@ -182,8 +186,3 @@ def _differs(rows: Sequence[Mapping[str, Any]], column: str) -> bool:
     """Return whether every row has a value of its own there."""
     values = [value for row in rows if isinstance(value := dig(row, column), (str, int))]
     return len({*map(str, values)}) == len(rows)
-
-
-def _listed(parts: Sequence[str]) -> str:
-    *first, last = parts
-    return f"{', '.join(first)}, and {last}" if first else last

@@ -18,12 +18,14 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import digest
 from mechcot.text.field_names import can_be_answered, column_and_rules, dig, short_reference
 from mechcot.text.json_lines import line_of, text_field
+from mechcot.text.option_columns import answers_way, options_of, with_options
 from mechcot.text.problem_columns import (
+    columns_said,
     found_columns,
     found_text,
     row_id,
     stated_reference,
-    with_options,
+    with_cells,
 )
 from mechcot.text.records import records
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
@@ -141,21 +143,39 @@ def _of_rows(
     source: str, rows: Iterable[tuple[str, int, Mapping[str, Any]]], fields: Mapping[str, str]
 ) -> Iterator[tuple[str, Problem]]:
     """Each row's place and problem; a field that is named must stand in one of the rows, the columns of the others are found."""
-    nowhere, keys, rows = dict(fields), dict[str, None](), list(rows)
-    found, told = found_columns([record for *_, record in rows], fields)
-    if told:
-        _say_once(f"{source}: {told}")
+    nowhere, keys = dict(fields), dict[str, None]()
+    rows = [(where, number, with_cells(record)) for where, number, record in rows]
+    first = rows[0][0] if rows else source
+    found, said = found_columns([record for *_, record in rows], fields, where=first)
+    way, more = _options_way(rows, fields.get("answer", found.get("answer", "answer")))
+    if sentence := columns_said([*said, *more]):
+        _say_once(f"{source}: {sentence}")
     for place, (where, number, record) in enumerate(rows, start=1):
         nowhere = {name: path for name, path in nowhere.items() if dig(record, path) is None}
         keys |= dict.fromkeys(map(str, record))
         yield (
             where,
-            to_problem(record, fields, where=where, number=number, place=place, found=found),
+            to_problem(
+                record, fields, where=where, number=number, place=place, found=found, way=way
+            ),
         )
     for name, path in nowhere.items() if keys else ():
         raise UserError(
             f"{source}: {path!r} has a value in no row (--field {name}={path}); the rows have {', '.join(sorted(keys))}"
         )
+
+
+def _options_way(
+    rows: Iterable[tuple[str, int, Mapping[str, Any]]], answer: str
+) -> tuple[str, list[str]]:
+    """How all answers name the options beside their questions ("" where no one way fits), and what to say of it."""
+    each = [
+        (where, options_of(record, where=where), dig(record, answer)) for where, _, record in rows
+    ]
+    columns = dict.fromkeys(options.column for _, options, _ in each if options)
+    way = answers_way(each)
+    by = f", the answer by its {way}" if way else ""
+    return way, [f"what {' or '.join(map(repr, columns))} lists for options{by}"] if columns else []
 
 
 @cache
@@ -172,6 +192,7 @@ def to_problem(
     number: int,
     place: int | None = None,
     found: Mapping[str, str] = MappingProxyType({}),
+    way: str = "",
 ) -> Problem:
     """Make a problem of one record.
 
@@ -186,6 +207,7 @@ def to_problem(
         number: The line's (from 1) or row's (from 0) number.
         place: The row's place among all rows, from 1; None: its number.
         found: Columns of names that `fields` does not have, of `found_columns`.
+        way: How the answers name the options beside their questions, of `answers_way`.
 
     Raises:
         UserError: A field is missing or says nothing.
@@ -203,8 +225,8 @@ def to_problem(
     short = stated_reference(answer, column["answer"], where=where)
     if short != answer:
         meta["solution"] = answer
-    if short:
-        question, short = with_options(question, short, record, where=where)
+    if short and (options := options_of(record, where=where)):
+        question, short = with_options(question, short, options, way, where=where)
     if dig(record, column["id"]) is None and short_reference(answer) != answer:
         name = f"gsm8k-{number:04d}"
     elif not column["id"]:

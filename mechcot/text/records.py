@@ -214,7 +214,8 @@ def _csv(path: Path) -> Iterator[_Record]:
     for number, row in enumerate(rows, start=1):
         where = f"{path}: row {number}"
         record = {str(key): value for key, value in row.items() if key and value not in (None, "")}
-        yield where, number, checked(record, where=where)
+        if record:  # a line of a spreadsheet that was emptied
+            yield where, number, checked(record, where=where)
 
 
 _SOLUTION = ("prompt", "solution", "is_correct")

@@ -326,3 +326,56 @@ def test_a_field_that_stands_in_no_row_is_refused(hub, tmp_path, name, path):
 def test_a_field_may_stand_in_some_rows(tmp_path):
     first, second = load_problems(write(tmp_path, *ROWS), fields={"stratum": "more.level"})
     assert (first.stratum, second.stratum) == (None, "1")
+
+
+CHAT = [{"from": "human", "value": "1+1?"}, {"from": "gpt", "value": "2"}]
+
+
+def test_a_chat_of_a_csv_is_read_as_a_chat(tmp_path):
+    path = tmp_path / "p.csv"
+    for text in (json.dumps(CHAT), str(CHAT)):
+        quoted = text.replace('"', '""')
+        path.write_text(f'conversations\n"{quoted}"\n')
+        (problem,) = load_problems(path)
+        assert (problem.question, problem.answer) == ("1+1?", "2")
+
+
+def test_a_chat_of_several_questions_or_no_answer_is_refused(tmp_path):
+    """The last of several questions, as `And twice that?`, does not say what is asked."""
+    with pytest.raises(UserError, match=r"p\.jsonl:1: .*2 messages of a user.*question=COLUMN"):
+        load_problems(write(tmp_path, {"conversations": CHAT * 2}))
+    with pytest.raises(UserError, match=r"p\.jsonl:1: .*without a model's message.*answer=COLUMN"):
+        load_problems(write(tmp_path, {"conversations": CHAT[:1]}))
+    with pytest.raises(UserError, match=r"p\.jsonl:1: 'messages' must be a list"):
+        load_problems(write(tmp_path, {"messages": "1+1?"}))
+
+
+def test_an_input_is_no_question_beside_a_prompt(tmp_path):
+    rows = [
+        {"prompt": "Say two.", "input": "", "output": "2"},
+        {"prompt": "Add.", "input": "5 and 2", "output": "7"},
+    ]
+    for order in (rows, rows[::-1]):
+        found = {problem.question for problem in load_problems(write(tmp_path, *order))}
+        assert found == {"Say two.", "Add.\n5 and 2"}
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "answer"),
+    [
+        ("solution", r"We have $1+1=\boxed{2}$.", "2"),
+        ("answer", r"\boxed{2}", "2"),
+        ("completion", "The answer is 2.", "2"),
+        ("output", "Paris", "Paris"),
+        ("answer", "x = 2", "x = 2"),
+    ],
+)
+def test_a_short_solution_counts_as_what_it_states(tmp_path, column, text, answer):
+    (problem,) = load_problems(write(tmp_path, {"question": "q", column: text}))
+    assert problem.answer == answer
+
+
+def test_an_emptied_row_of_a_table_is_passed_over(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("question,answer\nq,1\n,\n\nr,2\n")
+    assert [problem.question for problem in load_problems(path)] == ["q", "r"]
