@@ -55,7 +55,7 @@ def found_columns(
     ]
     found = {name: column for name in missing if (column := _column(rows, name, where=where))}
     said = [f"{column!r} for the {name}" for name, column in found.items()]
-    if "id" in missing and "id" not in found:
+    if rows and "id" in missing and "id" not in found:
         found["id"] = ""
         said.append("the number of a row for its id")
     return found, said

@@ -379,3 +379,9 @@ def test_an_emptied_row_of_a_table_is_passed_over(tmp_path):
     path = tmp_path / "p.csv"
     path.write_text("question,answer\nq,1\n,\n\nr,2\n")
     assert [problem.question for problem in load_problems(path)] == ["q", "r"]
+
+
+def test_nothing_is_said_of_the_columns_of_an_empty_file(tmp_path, capsys):
+    with pytest.raises(UserError, match="no problems in it"):
+        load_problems(write(tmp_path))
+    assert capsys.readouterr() == ("", "")
