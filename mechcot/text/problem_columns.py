@@ -4,6 +4,7 @@ question   `question`; else those of `mechcot.text.field_names`, as `problem`, `
 answer     `answer`; else `target`, `gold`, ... (`mechcot.text.field_names`); else `answerKey`, `completion`, `response`, `output`, `solution`, `label`; else
            a chat's last message
 id         `id`; else another name of ids whose values differ; else the row's number
+context    a text in `context`, `passage`, `article` or `paragraph` goes in front of the question that is asked about it
 
 A chat may be written as text, as in csv. Options that stand beside a question: `mechcot.text.option_columns`.
 """
@@ -32,6 +33,9 @@ _ANSWERS = (
     *("completion", "response", "output", "solution", "label", *CHATS),
 )
 _WORKED = ("completion", "response", "output", "solution")
+_CONTEXTS = ("context", "passage", "article", "paragraph")
+_LABEL = 3
+"""Words: a shorter one is a label and no text to ask about."""
 _CELLS = (*CHATS, "prompt", "completion", "question", "input")
 _ROW = "row-{:04d}"
 _BOXED = re.compile(r"\\(?:boxed|fbox)\b")
@@ -40,7 +44,7 @@ _BOXED = re.compile(r"\\(?:boxed|fbox)\b")
 def found_columns(
     rows: Sequence[Mapping[str, Any]], fields: Mapping[str, str], *, where: str
 ) -> tuple[dict[str, str], list[str]]:
-    """The columns of the names that nobody gave and that no row has ("" for the id: the row's number), and what to say of it; both empty where none is missing.
+    """The columns of the names that nobody gave and that no row has ("" for the id: the row's number), and of a context; and what to say of it.
 
     Args:
         rows: All of a file. The first says where question and answer stand.
@@ -58,6 +62,9 @@ def found_columns(
     if rows and "id" in missing and "id" not in found:
         found["id"] = ""
         said.append("the number of a row for its id")
+    if "question" not in fields and (context := _context(rows)):
+        found["context"] = context
+        said.append(f"{context!r} in front of each question")
     return found, said
 
 
@@ -77,6 +84,13 @@ def with_cells(record: Mapping[str, Any]) -> Mapping[str, Any]:
         if _is_chat(cell) or (name == "question" and isinstance(cell, dict))
     }
     return {**record, **chats} if chats else record
+
+
+def with_context(question: str, record: Mapping[str, Any], found: Mapping[str, str]) -> str:
+    """A question behind what it is asked about, where that stands in a column of its own and not in the question."""
+    context = record.get(found.get("context", ""))
+    apart = isinstance(context, str) and context.strip() and context.strip() not in question
+    return f"{context.strip()}\n\n{question}" if apart else question
 
 
 def row_id(number: int) -> str:
@@ -180,6 +194,17 @@ def _column(rows: Sequence[Mapping[str, Any]], name: str, *, where: str) -> str:
     if name == "answer":
         return next((column for column in _ANSWERS if dig(rows[0], column) is not None), "")
     return next((column for column in IDS if _differs(rows, column)), "")
+
+
+def _context(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The first column that holds a text to ask about in some row; "" where none does."""
+    texts = (
+        column
+        for column in _CONTEXTS
+        for row in rows
+        if isinstance(row.get(column), str) and len(row[column].split()) > _LABEL
+    )
+    return next(texts, "")
 
 
 def _differs(rows: Sequence[Mapping[str, Any]], column: str) -> bool:

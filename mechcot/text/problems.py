@@ -26,6 +26,7 @@ from mechcot.text.problem_columns import (
     row_id,
     stated_reference,
     with_cells,
+    with_context,
 )
 from mechcot.text.records import records
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
@@ -213,7 +214,7 @@ def to_problem(
         UserError: A field is missing or says nothing.
     """
     column = {name: fields.get(name, found.get(name, name)) for name in _FIELDS}
-    question = _text(record, "question", column, found, where=where)
+    question = with_context(_text(record, "question", column, found, where=where), record, found)
     unsaid = not can_be_answered(record, where=where) and dig(record, column["answer"]) in (
         None,
         "",

@@ -139,6 +139,30 @@ def test_columns_under_other_names_are_found_and_told(tmp_path, capsys, question
     )
 
 
+@pytest.mark.parametrize("column", ["context", "passage", "article", "paragraph"])
+def test_what_a_question_is_about_stands_in_front_of_it(tmp_path, capsys, column):
+    text = "Ada went home early. Bo stayed."
+    rows = [
+        {"id": "a", "question": "Who stayed?", "answer": "Bo", column: text},
+        {"id": "b", "question": f"{text} Who left?", "answer": "Ada", column: text},
+        {"id": "c", "question": "1+1?", "answer": "2", column: ""},
+    ]
+    path = write(tmp_path, *rows)
+    asked = [problem.question for problem in load_problems(path)]
+    assert asked == [f"{text}\n\nWho stayed?", f"{text} Who left?", "1+1?"]
+    assert f"{column!r} in front of each question is taken" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    alone = load_problems(path, fields={"question": "question"})
+    assert [problem.question for problem in alone] == [row["question"] for row in rows]
+
+
+def test_a_label_is_nothing_to_ask_about(tmp_path, capsys):
+    row = {"id": "a", "question": "1+1?", "answer": "2", "context": "grade 3"}
+    (problem,) = load_problems(write(tmp_path, row))
+    assert problem.question == "1+1?" and not capsys.readouterr().err
+
+
 def test_an_id_under_another_name_counts_where_its_values_differ(tmp_path):
     rows = [{"question": "x", "answer": 1, "task_id": "t", "uuid": name} for name in "ab"]
     assert [problem.id for problem in load_problems(write(tmp_path, *rows))] == ["a", "b"]
