@@ -51,8 +51,9 @@ def dig(record: Any, path: str) -> Any:
     column, rules = column_and_rules(path)
     if rules:
         value = dig(record, column)
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return rewritten(str(value), rules) if number or isinstance(value, str) else value
+        if isinstance(value, bool):
+            value = json.dumps(value)
+        return rewritten(str(value), rules) if isinstance(value, (int, float, str)) else value
     head, dot, rest = path.partition(".")
     if isinstance(record, Mapping):
         inner = record.get(head)

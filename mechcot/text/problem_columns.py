@@ -89,8 +89,9 @@ def with_cells(record: Mapping[str, Any]) -> Mapping[str, Any]:
 def with_context(question: str, record: Mapping[str, Any], found: Mapping[str, str]) -> str:
     """A question behind what it is asked about, where that stands in a column of its own and not in the question."""
     context = record.get(found.get("context", ""))
-    apart = isinstance(context, str) and context.strip() and context.strip() not in question
-    return f"{context.strip()}\n\n{question}" if apart else question
+    if not isinstance(context, str) or context.strip() in question:
+        return question
+    return f"{context.strip()}\n\n{question}"
 
 
 def row_id(number: int) -> str:

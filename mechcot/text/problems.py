@@ -16,6 +16,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.notices import print_notice
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest
+from mechcot.core.wording import count_of
 from mechcot.text.field_names import can_be_answered, column_and_rules, dig, short_reference
 from mechcot.text.json_lines import line_of, text_field
 from mechcot.text.option_columns import answers_way, options_of, with_options
@@ -255,7 +256,25 @@ def _text(
             f"{where}: {path!r} is missing; expected text, found the keys {sorted(map(str, record))}; "
             f"say which column it is with --field {name}=COLUMN"
         )
+    if name == "answer":
+        _one_text(value, path, where=where)
     return text_field({path: value}, path, where=where)
+
+
+def _one_text(value: Any, path: str, *, where: str) -> None:
+    """See that an answer is no truth value and no list of several.
+
+    Raises:
+        UserError: It is; the message has the option that reads it.
+    """
+    if isinstance(value, bool):
+        raise UserError(
+            f"{where}: {path!r} is {str(value).lower()}; say what a model writes for it, such as --field 'answer={path}:true->yes;false->no'"
+        )
+    if isinstance(value, list) and value:
+        raise UserError(
+            f"{where}: {path!r} lists {count_of(len(value), 'value')}; expected one, such as the first: --field answer={path}.0"
+        )
 
 
 def _from_datasets(source: str, fields: Mapping[str, str]) -> list[Problem]:

@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -137,6 +138,20 @@ def test_columns_under_other_names_are_found_and_told(tmp_path, capsys, question
         f"{path}: {question!r} for the question, {answer!r} for the answer, and the number of a row for its id is taken; "
         "--field NAME=COLUMN says another"
     )
+
+
+@pytest.mark.parametrize(
+    ("answers", "option", "read"),
+    [
+        ((True, False), "answer:true->yes;false->no", ["yes", "no"]),
+        ((["Bo", "Beau"], ["Ada"]), "answer.0", ["Bo", "Ada"]),
+    ],
+)
+def test_an_answer_that_is_no_text_has_an_option_that_reads_it(tmp_path, answers, option, read):
+    path = write(tmp_path, *({"id": str(a), "question": "Who?", "answer": a} for a in answers))
+    with pytest.raises(UserError, match=re.escape(f"answer={option}")):
+        load_problems(path)
+    assert [each.answer for each in load_problems(path, fields={"answer": option})] == read
 
 
 @pytest.mark.parametrize("column", ["context", "passage", "article", "paragraph"])
