@@ -16,7 +16,6 @@ from mechcot.core.errors import UserError
 from mechcot.core.notices import print_notice
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest
-from mechcot.core.wording import count_of
 from mechcot.text.field_names import can_be_answered, column_and_rules, dig, short_reference
 from mechcot.text.json_lines import line_of, text_field
 from mechcot.text.option_columns import answers_way, options_of, with_options
@@ -269,11 +268,11 @@ def _one_text(value: Any, path: str, *, where: str) -> None:
     """
     if isinstance(value, bool):
         raise UserError(
-            f"{where}: {path!r} is {str(value).lower()}; say what a model writes for it, such as --field 'answer={path}:true->yes;false->no'"
+            f"{where}: {path!r} must be text, got bool; say what a model writes for it, such as --field 'answer={path}:true->yes;false->no'"
         )
     if isinstance(value, list) and value:
         raise UserError(
-            f"{where}: {path!r} lists {count_of(len(value), 'value')}; expected one, such as the first: --field answer={path}.0"
+            f"{where}: {path!r} must be text, got list; say which one is meant, such as the first: --field answer={path}.0"
         )
 
 
