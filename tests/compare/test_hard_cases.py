@@ -271,6 +271,7 @@ def test_one_measure_of_one_item_stops_no_run(pair, tmp_path, monkeypatch, caplo
             raise error
         return plain.run(reader, trace, inputs)
 
+    wrong.__module__ = plain.function.__module__  # whose code names what is measured
     with monkeypatch.context() as patch:
         patch.setitem(MEASURES, "early_answering", replace(plain, function=wrong))
         found = run(study)

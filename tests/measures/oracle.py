@@ -48,7 +48,9 @@ class Oracle(Reasoner):
 
     cue = AnswerCue(CUE, "\n")
     stop_ids = frozenset()
-    policy = SimpleNamespace(tags=None)  # no marks of a thought
+    policy = SimpleNamespace(
+        tags=None, template=str
+    )  # no marks of a thought, a prompt is its question
     name = "oracle"
 
     def __init__(self, terms: Sequence[int], style: Style, *, uses: bool, end: str = ".\n") -> None:
