@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from mechcot.core.trace import Span
 
+OPTION_LETTERS = "ABCDEFGHIJ"
+"""Of options, in their order."""
 _MARK = re.compile(r"(?:(?<=\s)|^)[(\[]?(?P<letter>[A-J])[)\].:][^\S\n]+(?=\S)", re.MULTILINE)
 _CHOSEN = re.compile(r"\W*(?:[Oo]ption\s+|[Cc]hoice\s+)?\W?(?P<letter>[A-J])\b")
 
@@ -64,7 +66,7 @@ def choices(question: str) -> Choices | None:
     run = [
         mark
         for place, mark in enumerate(marks[first:])
-        if mark["letter"] == "ABCDEFGHIJ"[place : place + 1]
+        if mark["letter"] == OPTION_LETTERS[place : place + 1]
     ]
     if len(run) < 2 or len(run) != len(marks) - first:
         return None

@@ -15,10 +15,9 @@ from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.text.field_names import dig
-from mechcot.text.listed_choices import choices
+from mechcot.text.listed_choices import OPTION_LETTERS, choices
 from mechcot.text.message_parts import plain_name
 
-_LETTERS = "ABCDEFGHIJ"
 _COLUMNS = ("choices", "options", "question.choices", "doc.choices")
 _TEXT, _LABEL = ("text", "value", "content"), ("label", "key", "letter", "id")
 _OWN_COLUMN = re.compile(r"(?:option|choice|opt|op)_?(?P<label>[a-j]|\d)")
@@ -50,7 +49,7 @@ class Options:
         """The place of the option that an answer names in one of the four ways; None where it names none."""
         names: Sequence[str] = {"label": self.labels, "text": self.texts}.get(way, ())
         if way == "letter" and (match := _LETTER.fullmatch(answer)):
-            names, answer = _LETTERS[: len(self.texts)], match[1].upper()
+            names, answer = OPTION_LETTERS[: len(self.texts)], match[1].upper()
         if way == "index from 0":
             names = [str(at) for at in range(len(self.texts))]
             answer = answer.removesuffix(".0")
@@ -73,12 +72,12 @@ def options_of(record: Mapping[str, Any], *, where: str) -> Options | None:
             broken
             or (cell and cell is not value and size < 2)
             or not all(texts)
-            or size > len(_LETTERS)
+            or size > len(OPTION_LETTERS)
         ):
             what = "is text that is no list" if size < 2 else f"lists {size} options"
             what = what if all(texts) else f"lists an option {texts.index('') + 1} that is empty"
             raise UserError(
-                f"{where}: {column!r} {what}; expected a list of 2 to {len(_LETTERS)} texts; write them into the question "
+                f"{where}: {column!r} {what}; expected a list of 2 to {len(OPTION_LETTERS)} texts; write them into the question "
                 "(`A) ...`, a line each), or name the column otherwise if it lists no options"
             )
         if size > 1:
@@ -130,14 +129,16 @@ def with_options(
     own = choices(question)
     if own is not None:
         same = at is not None and len(own.spans) == len(options.texts) and said not in own.texts
-        return question, _LETTERS[at] if at is not None and same else answer
+        return question, OPTION_LETTERS[at] if at is not None and same else answer
     if at is None:
         raise UserError(
             f"{where}: the answer {answer!r} is none of the {len(options.texts)} options of {options.column!r}; expected one of them, its letter, "
             "or its index from 0; name the column otherwise if it lists no options"
         )
-    lines = [f"{letter}) {text}" for letter, text in zip(_LETTERS, options.texts, strict=False)]
-    return "\n".join((question, *lines)), _LETTERS[at]
+    lines = [
+        f"{letter}) {text}" for letter, text in zip(OPTION_LETTERS, options.texts, strict=False)
+    ]
+    return "\n".join((question, *lines)), OPTION_LETTERS[at]
 
 
 def undone(value: Any) -> Any:
@@ -183,7 +184,7 @@ def _agreed(fit: Sequence[str], options: Options, answer: str, *, where: str) ->
     places = {way: options.named(way, answer) for way in fit}
     if len({*places.values()}) > 1:
         said = " or ".join(
-            f"{_LETTERS[at]} (by its {way})" for way, at in places.items() if at is not None
+            f"{OPTION_LETTERS[at]} (by its {way})" for way, at in places.items() if at is not None
         )
         raise UserError(
             f"{where}: the answer {answer!r} may be the option {said} of {options.column!r}; expected answers that can be read one way; "
@@ -231,7 +232,7 @@ def _without_marks(texts: Sequence[str]) -> tuple[str, ...]:
     """Texts without the letters that all of them begin with: `A)21`, `B)22`."""
     marked = [
         re.match(rf"\(?{letter}\s?[).:]\s*(?=\S)", text)
-        for letter, text in zip(_LETTERS, texts, strict=False)
+        for letter, text in zip(OPTION_LETTERS, texts, strict=False)
     ]
     if not all(marked):
         return tuple(texts)
@@ -240,7 +241,7 @@ def _without_marks(texts: Sequence[str]) -> tuple[str, ...]:
 
 def _own_columns(record: Mapping[str, Any]) -> Options | None:
     """Options that have a column each."""
-    bare = {letter: letter for letter in _LETTERS if _is_option(record.get(letter))}
+    bare = {letter: letter for letter in OPTION_LETTERS if _is_option(record.get(letter))}
     named = {
         match["label"].upper(): str(key)
         for key, value in record.items()
@@ -249,7 +250,7 @@ def _own_columns(record: Mapping[str, Any]) -> Options | None:
     for found, least in ((named, 2), (bare, 3)):
         labels = sorted(found)
         starts = any(
-            "".join(labels) == run[: len(labels)] for run in (_LETTERS, "123456789", "01234")
+            "".join(labels) == run[: len(labels)] for run in (OPTION_LETTERS, "123456789", "01234")
         )
         if len(labels) >= least and starts:
             columns = [found[label] for label in labels]

@@ -9,12 +9,12 @@ context    a text in `context`, `passage`, `article` or `paragraph` goes in fron
 A chat may be written as text, as in csv. Options that stand beside a question: `mechcot.text.option_columns`.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mechcot.core.errors import UserError
 from mechcot.text.answers import find_answer
+from mechcot.text.boxed_answers import boxed
 from mechcot.text.field_names import (
     CHATS,
     IDS,
@@ -32,13 +32,12 @@ _ANSWERS = (
     *("answer", *REFERENCE, "answerKey", "answer_key"),
     *("completion", "response", "output", "solution", "label", *CHATS),
 )
-_WORKED = ("completion", "response", "output", "solution")
+_SOLUTIONS = ("completion", "response", "output", "solution")
 _CONTEXTS = ("context", "passage", "article", "paragraph")
 _LABEL = 3
 """Words: a shorter one is a label and no text to ask about."""
 _CELLS = (*CHATS, "prompt", "completion", "question", "input")
 _ROW = "row-{:04d}"
-_BOXED = re.compile(r"\\(?:boxed|fbox)\b")
 
 
 def found_columns(
@@ -116,7 +115,7 @@ def stated_reference(text: str, column: str, *, where: str) -> str:
     """
     short = short_reference(text)
     brief = len(text.split()) <= WORKED
-    if short != text or (brief and column not in _WORKED and not _BOXED.search(text)):
+    if short != text or (brief and column not in _SOLUTIONS and not any(boxed(text))):
         return short
     stated = find_answer(text, otherwise="nothing")
     if stated is not None:
