@@ -26,7 +26,8 @@ from mechcot.measures.inputs import Inputs, Timer, reference
 from mechcot.measures.own_answer import own_answer
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Intervention, Replace
-from mechcot.model.prefix.layer_rows import BlockInputs, layer_rows, run_with_inputs
+from mechcot.model.prefix.grown_rows import BlockInputs
+from mechcot.model.prefix.layer_rows import layer_rows, run_with_inputs
 from mechcot.model.prefix.lockstep import one_path
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner

@@ -1,5 +1,7 @@
 """Rows that begin at a layer are the whole rows, at half of the tokens."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -7,8 +9,9 @@ from mechcot.core.errors import EditDidNotFire
 from mechcot.model.internals.forward import cache_view
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, Identity, Intervention, Replace
-from mechcot.model.prefix import layer_rows as module
+from mechcot.model.prefix import grown_rows, layer_rows as module
 from mechcot.model.prefix.layer_rows import layer_rows, run_with_inputs, why_whole
+from mechcot.model.prefix.lockstep import together, twice
 from mechcot.model.prefix.memory import Limit
 from mechcot.model.token_count import counted
 from tests.model.families import EVERY, make, tokens
@@ -55,14 +58,14 @@ def test_an_edit_that_changes_nothing_gives_exactly_the_same_rows():
 def test_out_of_memory_halves_the_rows_and_changes_nothing(monkeypatch):
     prefix, inputs = run_with_inputs(make("llama"), tokens(N))
     whole = layer_rows(prefix, START, edits_of(inputs), inputs=inputs)
-    real = module.forward
+    real = grown_rows.forward
 
     def small(*args, cache, **kwargs):
         if cache.layers[-1].keys.shape[0] > 1:
             raise torch.OutOfMemoryError
         return real(*args, cache=cache, **kwargs)
 
-    monkeypatch.setattr(module, "forward", small)
+    monkeypatch.setattr(grown_rows, "forward", small)
     parts = layer_rows(prefix, START, edits_of(inputs), inputs=inputs)
     torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-5)
     assert prefix.backbone.rows.tokens < len(inputs) * (N - START)
@@ -100,3 +103,69 @@ def test_a_family_whose_rows_cannot_begin_at_a_layer_runs_whole_ones(monkeypatch
     torch.testing.assert_close(
         rows, layer_rows(prefix, START, edits_of(inputs), inputs=inputs), atol=1e-5, rtol=1e-5
     )
+
+
+TEXTS = ((24, 9), (26, 11), (23, 9), (40, 12))
+"""Tokens of each text, and the first that is run."""
+
+
+def patched(reasoner, index):
+    """The rows of one text, and how far two identity edits of it lie apart."""
+    n, start = TEXTS[index]
+    prefix, inputs = run_with_inputs(reasoner, tokens(n, seed=index))
+    edits = edits_of(inputs, at=(start, start + 2))
+    zero = edits_of(inputs, edit=Add(torch.zeros_like(inputs[0][0])), at=(start,))
+    kept, again = twice(partial(layer_rows, prefix, start, zero, inputs=inputs))
+    return layer_rows(prefix, start, edits, inputs=inputs), float((kept - again).abs().max())
+
+
+def side_by_side(reasoner):
+    tasks = [partial(patched, reasoner, index) for index in range(len(TEXTS))]
+    run = partial(together, tasks, sizes=[n for n, _ in TEXTS], limit=Limit())
+    run()  # what is tried once is not counted
+    with counted(reasoner) as apart:
+        alone = [task() for task in tasks]
+    with counted(reasoner) as fused:
+        beside = run()
+    for (rows, _), (others, identity) in zip(alone, beside, strict=True):
+        torch.testing.assert_close(others, rows, atol=2e-5, rtol=1e-5)
+        assert identity == 0.0
+    return apart.runs, fused.runs
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_the_rows_of_many_texts_share_a_batch(family):
+    reasoner = make(family)
+    apart, fused = side_by_side(reasoner)
+    assert module._SHARES[reasoner.model]
+    assert fused <= 0.6 * apart
+
+
+def test_a_family_whose_rows_depend_on_those_beside_them_runs_each_text_alone(monkeypatch):
+    reasoner = make("llama")
+    before = module._SHARES.pop(reasoner.model, None)
+    real = grown_rows._together
+    monkeypatch.setattr(
+        grown_rows, "_together", lambda *args: [states + 1e-2 for states in real(*args)]
+    )
+    _, fused = side_by_side(reasoner)
+    assert not module._SHARES.pop(reasoner.model)
+    monkeypatch.undo()
+    _, batched = side_by_side(reasoner)
+    assert fused > batched
+    assert before in {None, True}
+
+
+def test_an_edit_that_spoils_its_own_text_spoils_no_other():
+    reasoner = make("llama")
+
+    def rows(index, value):
+        n, start = TEXTS[index]
+        prefix, inputs = run_with_inputs(reasoner, tokens(n, seed=index))
+        edits = edits_of(inputs, edit=Add(torch.full_like(inputs[0][0], value)), at=(start,))
+        return layer_rows(prefix, start, edits, inputs=inputs)
+
+    tasks = [partial(rows, 0, float("nan")), partial(rows, 1, 0.5)]
+    spoilt, whole = together(tasks, sizes=[24, 26], limit=Limit())
+    assert spoilt.isnan().any()
+    torch.testing.assert_close(whole, rows(1, 0.5), atol=2e-5, rtol=1e-5)

@@ -35,6 +35,21 @@ MOST_STATES = 512
 """States that are unembedded at once."""
 
 
+def worth_padding(sizes: Sequence[Sizes]) -> bool:
+    """Return whether runs of these rows, new and kept tokens share a batch that is not too large and not too empty."""
+    rows, tokens, kept = (
+        sum(s[0] for s in sizes),
+        max(s[1] for s in sizes),
+        max(s[2] for s in sizes),
+    )
+    padded, real = rows * tokens, sum(s[0] * s[1] for s in sizes)
+    return (
+        padded <= MOST_TOKENS
+        and padded * (kept + tokens) <= MOST_PAIRS
+        and padded - real <= max(FREE_TOKENS, real // 4)
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class BlocksRun:
     """A run of rows of tokens through the blocks, see `forward`.
@@ -85,17 +100,7 @@ class BlocksRun:
 
     def fit(self, sizes: Sequence[Sizes]) -> bool:
         """See `BatchRequest`."""
-        rows, tokens, kept = (
-            sum(s[0] for s in sizes),
-            max(s[1] for s in sizes),
-            max(s[2] for s in sizes),
-        )
-        padded, real = rows * tokens, sum(s[0] * s[1] for s in sizes)
-        return (
-            padded <= MOST_TOKENS
-            and padded * (kept + tokens) <= MOST_PAIRS
-            and padded - real <= max(FREE_TOKENS, real // 4)
-        )
+        return worth_padding(sizes)
 
     def alone(self) -> Float[Tensor, "row token d_model"]:
         """See `BatchRequest`."""
@@ -112,7 +117,7 @@ class BlocksRun:
         self, sizes: Sequence[Sizes], requests: Sequence["BlocksRun | None"]
     ) -> list[Tensor]:
         """See `BatchRequest`."""
-        batch = _Batch(self.backbone, tuple(sizes), tuple(requests), self.ids.device)
+        batch = Batch(self.backbone, tuple(sizes), tuple(requests), self.ids.device)
         cache = batch.cache() if self.cache is not None else None
         hidden = forward(
             self.backbone,
@@ -128,8 +133,15 @@ class BlocksRun:
 
 
 @dataclass(frozen=True, eq=False)
-class _Batch:
-    """Runs side by side."""
+class Batch:
+    """Runs side by side.
+
+    Attributes:
+        backbone: The model.
+        sizes: Rows, tokens and kept tokens of each.
+        runs: Each; None: a slot whose result nobody wants.
+        device: Of the tokens.
+    """
 
     backbone: Backbone
     sizes: tuple[Sizes, ...]
@@ -224,9 +236,9 @@ class _Batch:
 
 
 class _Joined(DynamicLayer):
-    """Keys and values of one layer of several caches; put side by side once the new ones come."""
+    """Keys and values of one layer of several caches; put side by side once the new ones come, for as many copies of the rows as those have."""
 
-    def __init__(self, batch: _Batch, pasts: Sequence[Any]) -> None:
+    def __init__(self, batch: Batch, pasts: Sequence[Any]) -> None:
         super().__init__()
         self._batch, self._pasts = batch, pasts
         first = next(past for past in pasts if past is not None)
@@ -247,17 +259,17 @@ class _Joined(DynamicLayer):
         return self.keys, self.values
 
     def _join(self, name: str, new: Tensor) -> Tensor:
-        kept = self._batch._shape[2]
+        rows, _, kept = self._batch._shape
         shape = list(new.shape)
         shape[-2] += kept
         joined = new.new_empty(shape)
+        copies = joined.unflatten(0, (-1, rows))
         for mine, size, past in zip(self._batch.rows, self._batch.sizes, self._pasts, strict=True):
             first = kept if past is None else kept - size[2]
-            joined[mine, :, :first] = (
-                0  # padding is masked, and 0 times anything but a number is none
-            )
+            if first:  # padding is masked, and 0 times anything but a number is none
+                copies[:, mine, :, :first] = 0
             if past is not None:
-                joined[mine, :, first:kept] = getattr(past, name)
+                copies[:, mine, :, first:kept] = getattr(past, name)[: size[0]]
         joined[:, :, kept:] = new
         return joined
 

@@ -5,10 +5,12 @@
 An edit at the input of block l changes nothing below it, so that its row enters the batch at block l with the states that
 the clean run has there: L rows cost about L / 2 runs. The model's own forward runs; a hook at the input of each
 named block appends the row, and each block's keys and values before `start` are seen by as many rows as there are by then.
+Where tasks run together, their rows share a batch (`grown_rows.py`), each way tried once a model.
 A family in which that fails, or gives other states than whole rows do (tried once a model on a few tokens), runs whole rows.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,27 +18,28 @@ from weakref import WeakKeyDictionary
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from transformers import DynamicCache
 
 from mechcot.core.errors import EditDidNotFire
 from mechcot.core.trace import Span
 from mechcot.model.interface import Scorer
-from mechcot.model.internals.forward import cache_view, capture_taps, forward
+from mechcot.model.internals.forward import cache_view, capture_taps
 from mechcot.model.internals.growing_cache import with_room
-from mechcot.model.internals.hooks import Hook
 from mechcot.model.internals.masks import additive, causal_less, parts_of
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.self_test_trials import BREAKS, close
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, Intervention
-from mechcot.model.prefix.lockstep import undisturbed
+from mechcot.model.prefix.batch_requests import BlocksRun
+from mechcot.model.prefix.grown_rows import BlockInputs, GrownRun
+from mechcot.model.prefix.lockstep import ask_for, in_company, undisturbed
 from mechcot.model.prefix.memory import in_parts
 from mechcot.model.prefix.prefix import Prefix
 
-BlockInputs = tuple[Float[Tensor, "token d_model"], ...]
-"""The states that enter each block."""
 _TRIED = 12
 """Tokens of the trial."""
 _KNOWN: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
+_SHARES: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
 def run_with_inputs(reasoner: Scorer, ids: Sequence[int]) -> tuple[Prefix, BlockInputs]:
@@ -118,53 +121,80 @@ def _trial(model: Any, ids: Sequence[int]) -> str:
     return f"a row of {name} that begins at a block gives other states than a whole one"
 
 
+def _share_batches(run: BlocksRun) -> bool:
+    """Return whether rows of several texts may share a batch: each has the states that it has alone, to the last bit the same whatever stands beside it."""
+    model = run.backbone.model
+    if model not in _SHARES:
+        with undisturbed():
+            _SHARES[model] = _batch_trial(model, [*run.ids[0].tolist() * _TRIED])
+    return _SHARES[model]
+
+
+def _batch_trial(model: Any, ids: Sequence[int]) -> bool:
+    scorer: Any = SimpleNamespace(model=model, logit_scale=1.0)
+
+    def rows(first: int, last: int, start: int) -> GrownRun:
+        prefix, inputs = run_with_inputs(scorer, ids[first:last])
+        blocks = sorted({len(inputs) // 2, len(inputs) - 1})
+        add = Add(inputs[-1][-1])
+        edits = [Intervention(Site("resid_pre", block), (start,), add) for block in blocks]
+        part = slice(0, len(prefix) - start)
+        return _run(prefix, start, part, edits, inputs, _cache(prefix, start, edits))
+
+    short, long, another = (0, _TRIED, 7), (1, _TRIED - 1, 4), (2, _TRIED, 4)
+    try:
+        alone = [rows(*text).alone() for text in (short, long)]
+        sizes = [rows(*text).sizes for text in (short, long)]
+        together, others, nothing = (
+            rows(*short).together(sizes, [rows(*short), rows(*beside) if beside else None])
+            for beside in (long, another, None)
+        )
+    except BREAKS:
+        return False
+    same = all(torch.equal(together[0], rest[0]) for rest in (others, nothing))
+    return same and all(map(close, together, alone))
+
+
 def _grown(
     prefix: Prefix, start: int, edits: Sequence[Intervention], inputs: BlockInputs
 ) -> Float[Tensor, "edit later d_model"]:
-    backbone = prefix.backbone
-    blocks = range(backbone.n_layers)
+    parts = parts_of(prefix.backbone, range(start, len(prefix)), kept=start)
+    cache = _cache(prefix, start, edits)
+    if len(parts) == 1:
+        run = _run(prefix, start, parts[0], edits, inputs, cache)
+        shares = in_company() and run.clean.kind is not None and _share_batches(run.clean)
+        return ask_for(replace(run, shares=shares))
+    with_room(cache, room=len(prefix))
+    states = [_run(prefix, start, part, edits, inputs, cache).alone() for part in parts]
+    return torch.cat(states, dim=1)
+
+
+def _cache(prefix: Prefix, start: int, edits: Sequence[Intervention]) -> DynamicCache:
+    """Keys and values before `start`, for as many rows at each block as there are by then."""
+    blocks = range(prefix.backbone.n_layers)
     rows = [max(1, sum(edit.site.layer <= block for edit in edits)) for block in blocks]
-    cache = cache_view(prefix.prefix_cache.tensors, stop=start, rows=rows)
-
-    def run(part: slice) -> Tensor:
-        span = Span(start + part.start, start + part.stop)
-        queries = torch.arange(span.start, span.stop, device=backbone.device)
-        keys = torch.arange(span.stop, device=backbone.device)
-        seen = causal_less(span, (), device=backbone.device)
-        begun: list[Site] = []
-        hidden = forward(
-            backbone,
-            torch.tensor([prefix.ids[span.start : span.stop]], device=backbone.device),
-            positions=queries,
-            mask=additive(backbone, seen[None], queries=queries, keys=keys),
-            cache=cache,
-            taps=[
-                (backbone.place(edit.site), _begin(edit, span, inputs[edit.site.layer], begun))
-                for edit in edits
-            ],
-        )
-        if missed := [edit.site.name for edit in edits if edit.site not in begun]:
-            raise EditDidNotFire(f"the edit at {missed[0]} did not fire; check the site")
-        return hidden
-
-    parts = parts_of(backbone, range(start, len(prefix)), kept=start)
-    if len(parts) > 1:
-        with_room(cache, room=len(prefix))
-    return torch.cat([run(part) for part in parts], dim=1)
+    return cache_view(prefix.prefix_cache.tensors, stop=start, rows=rows)
 
 
-def _begin(edit: Intervention, span: Span, states: Tensor, begun: list[Site]) -> Hook:
-    """The hook at which an edited row begins; the first one takes the place of the clean row that led there."""
-
-    def tap(batch: Tensor) -> Tensor:
-        row = states[span.start : span.stop].to(batch, copy=True)
-        which = [i for i, position in enumerate(edit.at) if position in span.positions()]
-        if which:
-            at = torch.tensor([edit.at[i] - span.start for i in which], device=row.device)
-            index = torch.tensor(which, device=row.device)
-            row[at] = edit.edit(row[at], index).to(row.dtype)
-        grown = torch.cat([batch, row[None]]) if begun else row[None]
-        begun.append(edit.site)
-        return grown
-
-    return tap
+def _run(
+    prefix: Prefix,
+    start: int,
+    part: slice,
+    edits: Sequence[Intervention],
+    inputs: BlockInputs,
+    cache: DynamicCache,
+) -> GrownRun:
+    """The rows over a part of the tokens from `start` on."""
+    backbone, span = prefix.backbone, Span(start + part.start, start + part.stop)
+    queries = torch.arange(span.start, span.stop, device=backbone.device)
+    keys = torch.arange(span.stop, device=backbone.device)
+    seen = causal_less(span, (), device=backbone.device)
+    clean = BlocksRun(
+        backbone,
+        torch.tensor([prefix.ids[span.start : span.stop]], device=backbone.device),
+        queries,
+        additive(backbone, seen[None], queries=queries, keys=keys),
+        cache,
+        (),
+    )
+    return GrownRun(clean, span, tuple(edits), inputs)
