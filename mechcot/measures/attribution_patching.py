@@ -53,7 +53,7 @@ CARD = MeasureCard(
     smallest_effect=1.0,
     rank=14,
     forwards=Forwards(3, layer=0.4),
-    calls=Calls(2, alone=5),
+    calls=Calls(6, alone=1),
     asks=("counterfactuals",),
     arrays=tuple(ArrayCard(name, axes=("layer", "step")) for name in ("estimate", "exact")),
 )

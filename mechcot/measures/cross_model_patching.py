@@ -53,7 +53,7 @@ CARD = MeasureCard(
     smallest_effect=0.1,
     rank=17,
     forwards=Forwards(12, layer=9),
-    calls=Calls(8, alone=36),
+    calls=Calls(45, alone=4),
     arrays=tuple(
         ArrayCard(name, axes=("layer", "step"))
         for name in ("before_into_after", "after_into_before")

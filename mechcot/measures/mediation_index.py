@@ -53,7 +53,7 @@ CARD = MeasureCard(
     smallest_effect=0.15,
     rank=13,
     forwards=Forwards(3, layer=2),
-    calls=Calls(6, alone=7),
+    calls=Calls(13),
     asks=("counterfactuals",),
 )
 

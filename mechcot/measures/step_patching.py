@@ -71,7 +71,7 @@ CARD = MeasureCard(
         ("moved_only", "share read as moved: no answer is predicted, the weaker readout"),
     ),
     forwards=Forwards(2, layer=0.75, layer_step=0.17),
-    calls=Calls(6, step=3, alone=10),
+    calls=Calls(8, step=2.5, alone=4),
     arrays=(
         ArrayCard(
             name="answer",
