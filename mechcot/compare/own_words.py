@@ -12,6 +12,7 @@ What the user says is never replaced.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from mechcot.compare.answer_leads import answer_mark, common_lead, says_right
@@ -24,6 +25,8 @@ from mechcot.core.trace import Trace
 from mechcot.model.answer_cue import NoCue
 from mechcot.model.asking_options import Asking
 from mechcot.model.generation.ask_answer import answer_after, written_trace
+from mechcot.model.prefix.lockstep import together
+from mechcot.model.prefix.memory import Limit
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.think_marks import UnknownMark
 from mechcot.text.answers import same_answer
@@ -152,10 +155,10 @@ def _with_cue(way: _Way) -> _Way:
     tried = [(trace, written_trace(own, trace, trace.ids)) for trace in finished[1::2]]
     stated = [(trace, again) for trace, again in tried if again.answer.text is not None]
     n, least = len(stated), CLEARLY * len(stated)
-    asked = _agree([(again, answer_after(own, again).text) for _, again in stated])
+    asked = _agree(_asked(own, [again for _, again in stated], stated))
     if n < _MOSTLY * len(tried) or asked < _MOSTLY * n:
         return way
-    before = _agree([(again, answer_after(reader, trace).text) for trace, again in stated])
+    before = _agree(_asked(reader, [trace for trace, _ in stated], stated))
     read = _agree([(again, trace.answer.text) for trace, again in stated])
     if (before if asking.answer_after else min(before, read)) > asked - max(least, 2):
         return way
@@ -175,6 +178,15 @@ def _with_cue(way: _Way) -> _Way:
         way.study, way.models, way.name, note, cue=lead, answer_after=after, instruction=kept
     )
     return replace(way, study=study, models=models)
+
+
+def _asked(
+    reader: Reasoner, texts: Sequence[Trace], stated: Sequence[tuple[Trace, Trace]]
+) -> list[tuple[Trace, str | None]]:
+    """What is stated, and what a reader answers after the chain of each text; all are asked side by side."""
+    tasks = [partial(answer_after, reader, trace) for trace in texts]
+    answers = together(tasks, sizes=[len(trace) for trace in texts], limit=Limit())
+    return [(again, answer.text) for (_, again), answer in zip(stated, answers, strict=True)]
 
 
 def _agree(pairs: Sequence[tuple[Trace, str | None]]) -> int:

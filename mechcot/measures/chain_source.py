@@ -11,23 +11,26 @@
 The value is *chain to hint*. A model that reads its chain and rationalises gives 1, and so does its answer; one that ignores its chain and copies the hint
 gives 0, its answer 1; one that reasons gives 0 and 0. No test of chain -> answer can tell the first from the last. The null is a question whose hint says
 nothing: its chain must not end at h'. The unchanged question, written twice, gives exactly 0. `mentions` is 1 where the chain says a word of the hint
-that the question without it does not have. Nothing of the trace but its problem is read. Source: ours (Turpin et al. 2023, arXiv 2305.04388,
-change hints and read the answers).
+that the question without it does not have. Nothing of the trace but its problem is read. Chains that are measured side by side write in one batch.
+Source: ours (Turpin et al. 2023, arXiv 2305.04388, change hints and read the answers).
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
 from mechcot.core.card import Calls, Forwards, MeasureCard
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.measurement import Measurement
+from mechcot.core.problem import Problem
 from mechcot.core.task import QuestionChange
 from mechcot.core.trace import Trace
 from mechcot.measures.inputs import Inputs, Timer
 from mechcot.model.generation.write_traces import refuse
+from mechcot.model.prefix.lockstep import Sizes, ask_for
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
 from mechcot.text.stated_answer import conclusion, words_of
@@ -51,11 +54,13 @@ CARD = MeasureCard(
     smallest_effect=0.15,
     rank=3,
     forwards=Forwards(6),
-    calls=Calls(4, written=0.6, together=False),
+    calls=Calls(8, written=0.9),
     asks=("changes",),
 )
 _ROOM = 3
 """A text written anew may be so many times as long as the trace."""
+_TEXTS, _TOKENS = 128, 65_536
+"""Most texts that are written at once, and most tokens of theirs."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,66 @@ class _Written:
         """Whether chain and answer go to an answer."""
         said = self.trace.answer.text
         return float(same_answer(self.leads, answer)), float(same_answer(said, answer))
+
+
+@dataclass(frozen=True, eq=False)
+class _Texts:
+    """Questions of one trace whose texts are written side by side with those of others.
+
+    Attributes:
+        reader: The model; it writes greedily.
+        asked: The questions.
+        length: Tokens of the trace's prompt.
+        room: Longest text in tokens.
+    """
+
+    reader: Reasoner
+    asked: tuple[Problem, ...]
+    length: int
+    room: int
+
+    @property
+    def kind(self) -> Hashable:
+        """See `BatchRequest`: one model."""
+        return "written anew", id(self.reader)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Texts, tokens of their prompts, tokens that are written at most."""
+        return len(self.asked), self.length, self.room
+
+    def fit(self, sizes: Sequence[Sizes]) -> bool:
+        """See `BatchRequest`."""
+        texts = sum(size[0] for size in sizes)
+        longest = max(size[1] + size[2] for size in sizes)
+        return texts <= _TEXTS and texts * longest <= _TOKENS
+
+    def alone(self) -> list[Trace]:
+        """See `BatchRequest`.
+
+        Raises:
+            NotMeasurable: A question cannot be asked.
+        """
+        (texts,) = self.together([self.sizes], [self])
+        return texts
+
+    def together(
+        self, sizes: Sequence[Sizes], requests: Sequence["_Texts | None"]
+    ) -> list[list[Trace]]:
+        """See `BatchRequest`: a text depends on nothing beside it."""
+        asked = [problem for request in requests if request for problem in request.asked]
+        written = iter(
+            self.reader.write(
+                asked,
+                max_tokens=max(size[2] for size in sizes),
+                batch_size=len(asked),
+                skip=refuse,
+            )
+        )
+        return [
+            list(islice(written, size[0] if r else 0))
+            for size, r in zip(sizes, requests, strict=True)
+        ]
 
 
 def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
@@ -119,7 +184,7 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
 
 
 def _write(reader: Reasoner, trace: Trace, inputs: Inputs) -> list[_Written]:
-    """The texts for the question as it is, twice, and for every change, in one batch.
+    """The texts for the question as it is, twice, and for every change.
 
     Raises:
         NotMeasurable: One of them was cut.
@@ -131,8 +196,8 @@ def _write(reader: Reasoner, trace: Trace, inputs: Inputs) -> list[_Written]:
         for place, question in enumerate(questions)
     ]
     room = _ROOM * (len(trace) - trace.prompt_length) + inputs.answer_tokens
-    texts = reader.write(asked, max_tokens=room, batch_size=len(asked), skip=refuse)
-    if cut := sum(not text.finished for text in texts):
+    texts = ask_for(_Texts(reader, tuple(asked), trace.prompt_length, room))
+    if cut := sum(not text.finished or len(text) - text.prompt_length > room for text in texts):
         raise NotMeasurable(f"{cut} of {len(texts)} texts written anew were cut at {room} tokens")
     candidates = [problem.answer, *(c.answer for c in inputs.changes)]
     candidates += [c.hint for c in inputs.changes if c.hint]

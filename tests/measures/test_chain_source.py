@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +14,10 @@ from mechcot.core.problem import Completion, Problem
 from mechcot.core.task import QuestionChange
 from mechcot.measures import chain_source
 from mechcot.measures.inputs import Inputs
+from mechcot.model.prefix.lockstep import together
+from mechcot.model.prefix.memory import Limit
 from mechcot.model.reasoner import Reasoner
+from mechcot.model.token_count import counted
 from mechcot.organisms.ground_truth import follow, leads_to
 from mechcot.organisms.problems import read_question
 from mechcot.tasks import MOD10
@@ -92,6 +96,36 @@ def test_the_value_is_what_texts_written_one_by_one_say(base, written):
     assert one.value == (ends["hint"] == told["hint"].hint) - (leads_to(trace) == told["hint"].hint)
     assert one.scalars["chain_fact"] == (ends["fact"] == told["fact"].answer)
     assert one.notes["leads"] == leads_to(trace)
+
+
+def test_chains_side_by_side_write_in_one_batch_what_each_writes_alone(base, written):
+    tasks = [partial(chain_source.measure, base, t, inputs_of(t.problem)) for t in written]
+    with counted(base) as apart:
+        alone = [task() for task in tasks]
+    with counted(base) as fused:
+        beside = together(tasks, sizes=[len(trace) for trace in written], limit=Limit())
+    for one, other in zip(alone, beside, strict=True):
+        assert other.value == one.value and other.notes == one.notes
+        np.testing.assert_equal(other.scalars, one.scalars)
+    assert 2 * fused.runs < apart.runs
+
+
+def test_beside_one_with_more_room_a_text_is_cut_where_its_own_room_ends(
+    base, written, monkeypatch
+):
+    monkeypatch.setattr(chain_source, "_ROOM", 0)
+
+    def said(trace, room):
+        try:
+            inputs = replace(inputs_of(trace.problem), answer_tokens=room)
+            return chain_source.measure(base, trace, inputs).notes["leads"]
+        except NotMeasurable as reason:
+            return str(reason)
+
+    tasks = [partial(said, written[0], 9), partial(said, written[1], 300)]
+    cut, whole = together(tasks, sizes=[len(trace) for trace in written[:2]], limit=Limit())
+    assert "were cut at 9 tokens" in cut
+    assert whole == leads_to(written[1])
 
 
 def test_changes_of_the_shipped_task_change_one_thing():

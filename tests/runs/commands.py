@@ -47,7 +47,7 @@ class Writing:
 
 COMMANDS = {
     "compare": Writing("{one} {two} --traces {chains} --measures filler --n 2", "--seed 1", "{out}/summary.json"),
-    "demo": Writing("--n 2", "--n 3", "{out}/summary.json"),
+    "demo": Writing("--n 2 --workers 1", "--n 3", "{out}/summary.json"),
     "check": Writing("{one} --problems {problems} --max-tokens 30", "--n 3", "{out}/check.json"),
     "prune": Writing("{one} --traces {chains} --n 1", "--keep 0.5", "{out}/prune.json"),
     "circuit": Writing("{one} {two} --traces {chains} --patched 3", "--seed 1", "{out}/circuit.json"),
