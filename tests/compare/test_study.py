@@ -1,10 +1,6 @@
 """A whole run on random models: what the folder holds, resuming, and a kill at any moment."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +16,7 @@ from mechcot.core.errors import UserError
 from mechcot.measures.registry import PAIRED
 from mechcot.model.reasoner import Reasoner
 from tests.finished_items import finished_items
+from tests.processes import start
 
 
 @pytest.fixture(scope="module")
@@ -134,18 +131,14 @@ def test_a_second_run_reads_only_from_disk_and_gives_the_same_bytes(finished, mo
 def test_a_killed_run_resumes_to_the_same_summary(finished, tmp_path):
     study, _ = finished
     out = tmp_path / "killed"
-    command = [sys.executable, "-m", "mechcot", "compare", *study.models]
-    command += ["--traces", str(study.traces), "--out", str(out)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    words = ("--traces", str(study.traces), "--out", str(out))
+    process = start("compare", *study.models, *words)
     deadline = time.monotonic() + 120
     while len(finished_items(out / "readings")) < 10 and time.monotonic() < deadline:
-        assert process.poll() is None, "the run ended before it could be killed"
+        assert process.is_alive(), "the run ended before it could be killed"
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     kept = finished_items(out / "readings")
     assert 10 <= len(kept) < 3 * 4 * 6
     assert not (out / "summary.json").exists()

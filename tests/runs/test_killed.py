@@ -2,10 +2,6 @@
 that of an undisturbed run with more workers."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +10,7 @@ import pytest
 
 from mechcot.ruler import panel
 from tests.finished_items import finished_items
+from tests.processes import command as run_command, start
 from tests.runs.commands import call
 
 
@@ -71,22 +68,12 @@ SMALL_RULER = panel.Panel(
     tuning_items=3,
 )
 """The quick panel takes minutes: fewer of its models and chains."""
-PROGRAM = """
-from mechcot.cli.main import main
-from mechcot.ruler import panel
-from tests.runs.test_killed import SMALL_RULER
-panel.QUICK = SMALL_RULER
-main()
-"""
 
 
-def start(*words: str) -> subprocess.Popen:
-    """A process of its own, which can be killed."""
-    program = ["-c", PROGRAM] if words[0] == "ruler" else ["-m", "mechcot"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    return subprocess.Popen(
-        [sys.executable, *program, *words], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )  # fmt: skip
+def small_ruler(*words: str) -> None:
+    """The command on the small panel."""
+    panel.QUICK = SMALL_RULER
+    run_command(*words)
 
 
 def finish(command: str, *words: str) -> None:
@@ -111,13 +98,14 @@ def test_a_killed_run_goes_on_to_the_same_result(command, names, tmp_path, monke
     arguments = spec.arguments.format(**names).split()
     words = [*arguments, "--workers", "1", "--out", str(killed)]
     finish(command, *arguments, "--workers", "2", "--out", str(whole))
-    process = start(*command.split(), *words)
+    run = small_ruler if command == "ruler" else run_command
+    process = start(*command.split(), *words, run=run)
     deadline = time.monotonic() + 300
     while not finished_items(killed, spec.items) and time.monotonic() < deadline:
-        assert process.poll() is None, "the run ended before it could be killed"
+        assert process.is_alive(), "the run ended before it could be killed"
         time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     kept = finished_items(killed, spec.items)
     assert kept
     assert not (killed / spec.results[0]).exists()
