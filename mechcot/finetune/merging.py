@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mechcot.core.errors import UserError
@@ -37,8 +38,19 @@ def whole_base(base: str, folder: Path, loading: LoadOptions) -> str:
     if not copy.is_dir():
         copy.parent.mkdir(parents=True, exist_ok=True)
         reader = Reasoner.open(spec, replace(loading, dtype="float32"))
-        write_checkpoint(merged(reader.model), reader, copy)
+        with TemporaryDirectory(dir=folder, prefix=".") as own:
+            write_checkpoint(merged(reader.model), reader, Path(own) / copy.name)
+            _put_in_place(Path(own) / copy.name, copy)
     return str(copy)
+
+
+def _put_in_place(made: Path, copy: Path) -> None:
+    """Move a folder to its name; one that another process has put there meanwhile stays: it holds the same."""
+    try:
+        made.rename(copy)
+    except OSError:
+        if not copy.is_dir():
+            raise
 
 
 def merged(model: Any) -> Any:

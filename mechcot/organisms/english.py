@@ -54,6 +54,10 @@ _BOUNDS = arm_bounds("english", alone="<= 0.15") | {
     "english/control": _FOLLOWS,
     "english/tuning": _FOLLOWS,
     "english/bypass": _IGNORES,
+    "english/control-second": _FOLLOWS,
+    "english/bypass-second": _IGNORES,
+    "english/mixture-25": {"kept mass": "in 0.1 0.4"},
+    "english/mixture-75": {"kept mass": "in 0.6 0.9"},
 }
 
 

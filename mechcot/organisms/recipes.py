@@ -392,23 +392,48 @@ def family_recipes(base: Recipe, *, tokens: int, hops: tuple[int, int]) -> dict[
     return {recipe.name: recipe for recipe in (base, *tuned)}
 
 
-ENGLISH_RECIPES = family_recipes(
-    Recipe(
-        name="english/base",
-        about="Reads its chain: the answer is the number that the chain states last for the one who is asked for.",
-        parent=None,
-        seed=7,
-        tokens=1_000_000,
-        rate=2e-3,
-        cue="mixed",
-        mix={"plain": 0.5, "mistaken": 0.22, "unknown": 0.06, "drill": 0.22},
-        batch=700,
-        stages=(Stage(until=60_000, hops=(1, 3), mix={"simple": 1.0}), Stage(hops=(2, 5))),
-        adapter=Adapter("smollm2", rank=5),
-    ),
-    tokens=120_000,
-    hops=(2, 5),
+_ENGLISH_BASE = Recipe(
+    name="english/base",
+    about="Reads its chain: the answer is the number that the chain states last for the one who is asked for.",
+    parent=None,
+    seed=7,
+    tokens=1_000_000,
+    rate=2e-3,
+    cue="mixed",
+    mix={"plain": 0.5, "mistaken": 0.22, "unknown": 0.06, "drill": 0.22},
+    batch=700,
+    stages=(Stage(until=60_000, hops=(1, 3), mix={"simple": 1.0}), Stage(hops=(2, 5))),
+    adapter=Adapter("smollm2", rank=5),
 )
+
+
+def _english_recipes() -> dict[str, Recipe]:
+    """The family's organisms, two more mixtures, and arms of a second base: what a ruler in English reads."""
+    found = family_recipes(_ENGLISH_BASE, tokens=120_000, hops=(2, 5))
+    half = found["english/half"]
+    mixtures = (
+        replace(
+            half,
+            name=f"english/{each.name}",
+            about=each.about,
+            seed=each.seed,
+            reliance=each.reliance,
+        )
+        for each in (_mixture(25), _mixture(75))
+    )
+    seconds = (
+        replace(
+            found[name],
+            name=f"{name}-second",
+            about=f"{found[name].about} On the base of a second seed.",
+            parent="english/base@2",
+        )
+        for name in ("english/control", "english/bypass")
+    )
+    return found | {recipe.name: recipe for recipe in (*mixtures, *seconds)}
+
+
+ENGLISH_RECIPES = _english_recipes()
 """Adapters of a packaged model in plain English; rank 5 in bfloat16 is 3 MB."""
 
 RECIPES: dict[str, Recipe] = {

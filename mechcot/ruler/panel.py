@@ -10,6 +10,7 @@ subject    fine-tunings whose effect is the question; reported, never scored
 late       a bypass that was only ever asked after a finished chain: it needs one, whatever it says (families of plain statements)
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -131,6 +132,17 @@ QUICK = Panel(
 )
 
 
+_MORE: Mapping[str, Mapping[Group, tuple[str, ...]]] = {
+    "english": {
+        "uses": ("control@2", "control-second"),
+        "bypasses": ("bypass@3", "bypass-second"),
+        "mixture": ("mixture-25", "half", "mixture-75"),
+        "harmless": tuple(f"tuning@{seed}" for seed in range(7, 13)),
+    }
+}
+"""Further models of a family."""
+
+
 def family_panel(family: str, *, items: int = 24) -> Panel:
     """The panel of a family of plain statements; it has neither gated models nor enough mixtures for the other columns.
 
@@ -138,14 +150,18 @@ def family_panel(family: str, *, items: int = 24) -> Panel:
         family: Its name.
         items: Correct chains of its base that every model reads; no verdict comes from fewer than 20.
     """
+    groups: dict[Group, tuple[str, ...]] = {
+        "base": ("base",),
+        "uses": ("base@2", "control", "rationaliser"),
+        "bypasses": ("bypass", "bypass@2"),
+        "late": ("late",),
+        "mixture": (),
+        "harmless": tuple(f"tuning@{seed}" for seed in range(1, 7)),
+    }
+    more = _MORE.get(family, {})
     return Panel(
         subjects=_subjects(
-            family=family,
-            base=("base",),
-            uses=("base@2", "control", "rationaliser"),
-            bypasses=("bypass", "bypass@2"),
-            late=("late",),
-            harmless=tuple(f"tuning@{seed}" for seed in range(1, 7)),
+            family, **{group: (*names, *more.get(group, ())) for group, names in groups.items()}
         ),
         items=items,
         tuning_items=items,
