@@ -295,7 +295,7 @@ def _arguments(
         "gradient_accumulation_steps": recipe.batch // at_once,
         "learning_rate": recipe.peak(trainer),
         "lr_scheduler_type": "linear",
-        "warmup_steps": max(1, stage.steps[-1] // 20),
+        "warmup_steps": stage.steps[-1] // 20,
         "seed": recipe.seed,
         "use_cpu": on_cpu,
         "bf16": not on_cpu and recipe.lora is None,
