@@ -23,7 +23,7 @@ from mechcot.core.errors import DoesNotFit, NotMeasurable
 from mechcot.core.trace import Trace
 from mechcot.measures.inputs import Inputs
 from mechcot.measures.registry import MEASURES, STANDARD
-from mechcot.model.prefix.lockstep import TASKS_AT_ONCE, together
+from mechcot.model.prefix.lockstep import companies, together
 from mechcot.model.prefix.memory import Limit
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.token_count import counted
@@ -97,9 +97,8 @@ def measured(reader: Reasoner, name: str, work: Sequence[tuple[Trace, Inputs]]) 
     """One measure of all chains, side by side."""
     tasks = [partial(MEASURES[name].run, reader, *item) for item in work]
     sizes = [len(trace) for trace, _ in work]
-    for start in range(0, len(tasks), TASKS_AT_ONCE):
-        here = slice(start, start + TASKS_AT_ONCE)
-        together(tasks[here], sizes=sizes[here], limit=Limit())
+    for part in companies(sizes):
+        together(tasks[part], sizes=sizes[part], limit=Limit())
 
 
 def line(reader: Reasoner, name: str, work: Sequence[tuple[Trace, Inputs]], alone: float) -> str:
@@ -113,7 +112,7 @@ def line(reader: Reasoner, name: str, work: Sequence[tuple[Trace, Inputs]], alon
     """
     size = sum(trace.cuts()[-1] for trace, _ in work)
     try:
-        measured(reader, name, work[:1])
+        measured(reader, name, work[:2])
         memory = peak(reader)
         with counted(reader) as count:
             took = seconds(lambda: measured(reader, name, work))

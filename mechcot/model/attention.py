@@ -43,8 +43,10 @@ NAME = "mechcot_step_attention"
 BLOCK = 256
 _BLOCK_NUMBERS = 4_000_000
 """Most probabilities held at once, over all heads: 16 MB, and as much for the scores."""
+_ON_GPU = 16
+"""Times as large are blocks there: Python asks for each."""
 STRETCH = 128
-"""Fewest tokens that one product sums into groups; more where groups are long."""
+"""Fewest tokens that one product sums into groups; more where groups are long. On a GPU one product has all of them."""
 _PER_QUERY_HEAD = "kv_head key d -> (kv_head group) key d"
 """Each key or value head, once for every query head that shares it."""
 _GROUPS = 16
@@ -126,6 +128,7 @@ class _Recorder:
     layers: int
     mass: Float[np.ndarray, "layer head source target"] | None = None
     seen: set[int] = field(default_factory=set)
+    members: dict[tuple[int, int, torch.device], Tensor] = field(default_factory=dict)
 
     def record(self, layer: int, sums: Float[Tensor, "head source target"]) -> None:
         """Keep one layer's summed probabilities as mass; NaN where no pair is defined."""
@@ -148,13 +151,15 @@ class _Recorder:
                 yield slice(begin, end), slice(first, last)
 
     def one_hot(self, tokens: slice, groups: slice, like: Tensor) -> Float[Tensor, "token group"]:
-        """Membership of each token of a stretch in some groups, float32."""
-        n = tokens.stop - tokens.start
-        member = torch.zeros(n, groups.stop - groups.start, device=like.device)
-        for index, group in enumerate(self.groups[groups]):
-            begin, end = group.start - tokens.start, group.stop - tokens.start
-            member[max(begin, 0) : max(end, 0), index] = 1.0
-        return member
+        """Membership of each token of a stretch in the groups that it touches, float32; made once for all layers of a device."""
+        key = (tokens.start, tokens.stop, like.device)
+        if key not in self.members:
+            member = torch.zeros(tokens.stop - tokens.start, groups.stop - groups.start)
+            for index, group in enumerate(self.groups[groups]):
+                begin, end = group.start - tokens.start, group.stop - tokens.start
+                member[max(begin, 0) : max(end, 0), index] = 1.0
+            self.members[key] = member.to(like.device)
+        return self.members[key]
 
     def blocks(self, *, size: int) -> Iterator[tuple[int, int]]:
         """Blocks of `size` queries, from the first query of some group to the last."""
@@ -228,7 +233,9 @@ class _Probabilities:
     ) -> None:
         groups = query.shape[0] // key.shape[0]
         self.n_queries = query.shape[1]
-        self.block_size = max(1, min(BLOCK, _BLOCK_NUMBERS // (query.shape[0] * query.shape[1])))
+        larger = 1 if query.device.type == "cpu" else _ON_GPU
+        most = larger * _BLOCK_NUMBERS // (query.shape[0] * query.shape[1])
+        self.block_size = max(1, min(larger * BLOCK, most))
         self._query = query
         self._key = repeat(key, _PER_QUERY_HEAD, group=groups)
         self._mask = None if mask is None else mask[0, 0]
@@ -255,6 +262,8 @@ def _group_sums(
 ) -> Float[Tensor, "head source target"]:
     like, n = probabilities._query, len(recorder.groups)
     size = max(STRETCH, _GROUPS * recorder.length // max(n, 1))
+    if like.device.type != "cpu":
+        size = recorder.length
     keys = [
         (tokens, groups, recorder.one_hot(tokens, groups, like))
         for tokens, groups in recorder.stretches(0, recorder.length, size=size)

@@ -61,6 +61,11 @@ def seam(before: str, lead: str) -> int:
     return next((n for n in range(len(lead), 0, -1) if before.endswith(lead[:n])), 0)
 
 
+def _avoid_plans() -> None:
+    """Leave cuDNN's attention out: it builds a plan for each new shape (1.4 ms a call on an H100), and here nearly every run has a shape of its own."""
+    torch.backends.cuda.enable_cudnn_sdp(False)  # noqa: FBT003 - its only way
+
+
 def _reopen(source: Callable[[], "Reasoner"], name: str, logit_scale: float) -> "Reasoner":
     return replace(source(), name=name, logit_scale=logit_scale)
 
@@ -211,6 +216,9 @@ class Reasoner:
             UserError: The tokenizer writes tokens that the model has no row for.
         """
         spec = spec or ModelSpec(base="", name=name)
+        device = device or next(model.parameters()).device
+        if device.type == "cuda":
+            _avoid_plans()
         reader = cls(
             name=name,
             spec=spec,
@@ -218,7 +226,7 @@ class Reasoner:
             tokenizer=tokenizer,
             policy=policy
             or policy_of(tokenizer, owner=name, spaced=has_spaced_text(spec), asking=asking),
-            device=device or next(model.parameters()).device,
+            device=device,
             logit_scale=spec.logit_scale,
         )
         check_rows(reader)

@@ -37,6 +37,7 @@ class Half:
     value: float
     length: int = 1
     kind: str | None = "half"
+    costly: bool = True
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -70,6 +71,23 @@ def halves(log: Log, value: float, count: int) -> float:
     for _ in range(count):
         value = ask_for(Half(log, value))
     return value
+
+
+def test_what_is_costly_waits_until_all_tasks_ask_for_it():
+    """Tasks with unequal numbers of cheap requests between the costly ones stay together; on one path, too."""
+    log = Log()
+
+    def task(cheap: int) -> float:
+        value = 0.0
+        for start in (10.0, 20.0, 30.0):
+            value += ask_for(Half(log, start))
+            for at in range(cheap):
+                twice(lambda at=at: ask_for(Half(log, 100.0 + at, kind="cheap", costly=False)))
+        return value
+
+    assert run([partial(task, cheap) for cheap in (0, 1, 3)]) == pytest.approx([30.0] * 3)
+    costly = [batch for batch in log.batches if max(v or 0 for v in batch) < 100]
+    assert costly == [[10.0] * 3, [20.0] * 3, [30.0] * 3]
 
 
 def test_a_task_alone_asks_without_company():

@@ -27,15 +27,35 @@ from mechcot.model.internals.masks import MOST_PAIRS, Masks
 from mechcot.model.prefix.lockstep import Sizes, ask_for
 
 BatchWay = Literal["plain", "masked", "kept"]
-MOST_TOKENS = 4096
-"""Tokens of one batch, padding included."""
-FREE_TOKENS = 96
-"""Padding that costs less than a run of its own."""
-MOST_STATES = 512
-"""States that are unembedded at once."""
 
 
-def worth_padding(sizes: Sequence[Sizes]) -> bool:
+@dataclass(frozen=True)
+class BatchBounds:
+    """What is worth one batch.
+
+    Attributes:
+        tokens: Most tokens, padding included.
+        padding: Padding that costs less than a run of its own.
+        pairs: Most numbers of one mask.
+        states: Most states that are unembedded at once.
+    """
+
+    tokens: int
+    padding: int
+    pairs: int
+    states: int
+
+
+ON_CPU = BatchBounds(tokens=4096, padding=96, pairs=MOST_PAIRS, states=512)
+ON_GPU = BatchBounds(tokens=16_384, padding=1024, pairs=2**27, states=2048)
+"""A GPU runs 1,000 tokens through a model of 7B in the time in which Python asks it for the next run."""
+
+
+def _bounds(device: torch.device) -> BatchBounds:
+    return ON_CPU if device.type == "cpu" else ON_GPU
+
+
+def worth_padding(sizes: Sequence[Sizes], device: torch.device) -> bool:
     """Return whether runs of these rows, new and kept tokens share a batch that is not too large and not too empty."""
     rows, tokens, kept = (
         sum(s[0] for s in sizes),
@@ -43,10 +63,11 @@ def worth_padding(sizes: Sequence[Sizes]) -> bool:
         max(s[2] for s in sizes),
     )
     padded, real = rows * tokens, sum(s[0] * s[1] for s in sizes)
+    most = _bounds(device)
     return (
-        padded <= MOST_TOKENS
-        and padded * (kept + tokens) <= MOST_PAIRS
-        and padded - real <= max(FREE_TOKENS, real // 4)
+        padded <= most.tokens
+        and padded * (kept + tokens) <= most.pairs
+        and padded - real <= max(most.padding, real // 4)
     )
 
 
@@ -94,13 +115,18 @@ class BlocksRun:
         return id(self.backbone.base), way, masks, self.cache is None
 
     @property
+    def costly(self) -> bool:
+        """See `BatchRequest`."""
+        return True
+
+    @property
     def sizes(self) -> Sizes:
         """Rows, tokens, kept tokens."""
         return (*self.ids.shape, self.kept)
 
     def fit(self, sizes: Sequence[Sizes]) -> bool:
         """See `BatchRequest`."""
-        return worth_padding(sizes)
+        return worth_padding(sizes, self.ids.device)
 
     def alone(self) -> Float[Tensor, "row token d_model"]:
         """See `BatchRequest`."""
@@ -305,13 +331,18 @@ class _Unembedding:
         return id(self.backbone.head), self.scale, self.backbone.softcap
 
     @property
+    def costly(self) -> bool:
+        """See `BatchRequest`."""
+        return False
+
+    @property
     def sizes(self) -> Sizes:
         """Number of states."""
         return (self.states.shape[:-1].numel(),)
 
     def fit(self, sizes: Sequence[Sizes]) -> bool:
         """See `BatchRequest`."""
-        return sum(size[0] for size in sizes) <= MOST_STATES
+        return sum(size[0] for size in sizes) <= _bounds(self.states.device).states
 
     def alone(self) -> Float[Tensor, "*batch d_vocab"]:
         """See `BatchRequest`."""

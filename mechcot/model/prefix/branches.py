@@ -30,6 +30,7 @@ from mechcot.model.prefix.memory import in_parts
 from mechcot.model.prefix.packed_branches import Packed, new_tokens
 
 PACKED_TOKENS = 1024
+_PACKED_ON_GPU = 4096
 Out = TypeVar("Out")
 
 
@@ -207,10 +208,11 @@ class Branches:
         return run.go(cache=None)[0, -1]
 
     def _in_packs(self, run: Callable[[list[int]], dict[int, Out]]) -> dict[int, Out]:
-        """Run the branches in packs of at most `PACKED_TOKENS` tokens, fewer when memory runs out."""
+        """Run the branches in packs of at most `PACKED_TOKENS` tokens (more on a GPU), fewer when memory runs out."""
         sizes = new_tokens(zip(self.cuts, self.hide, self.suffixes, strict=True))
-        limit = self.prefix_cache.backbone.packs
-        return dict(ChainMap(*in_parts(sizes, run, limit=limit, most=PACKED_TOKENS)))
+        backbone = self.prefix_cache.backbone
+        most = PACKED_TOKENS if backbone.device.type == "cpu" else _PACKED_ON_GPU
+        return dict(ChainMap(*in_parts(sizes, run, limit=backbone.packs, most=most)))
 
     def _feeder(self, branches: Sequence[int], *, more: int = 0) -> _Feeder:
         """Runs branches that may grow by `more` tokens: packed where the prefix cache serves their lengths."""

@@ -57,13 +57,18 @@ class GrownRun:
         return ("grown", self.clean.kind, self.sites) if self.shares else None
 
     @property
+    def costly(self) -> bool:
+        """See `BatchRequest`."""
+        return True
+
+    @property
     def sizes(self) -> Sizes:
         """Rows, tokens, kept tokens."""
         return len(self.edits), len(self.span), self.clean.kept
 
     def fit(self, sizes: Sequence[Sizes]) -> bool:
         """See `BatchRequest`."""
-        return worth_padding(sizes)
+        return worth_padding(sizes, self.clean.ids.device)
 
     def row(self, index: int) -> Float[Tensor, "token d_model"]:
         """The states at which a row begins."""

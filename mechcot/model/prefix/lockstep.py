@@ -40,6 +40,11 @@ class BatchRequest(Protocol):
         ...
 
     @property
+    def costly(self) -> bool:
+        """Whether it waits until every task asks for something costly: then all of them can share its batch."""
+        ...
+
+    @property
     def sizes(self) -> Sizes:
         """What decides the shape of its part of a batch."""
         ...
@@ -107,11 +112,11 @@ class _Asked:
     slot: _Slot | None
 
     @property
-    def turn(self) -> tuple[int, int]:
+    def turn(self) -> tuple[bool, int, int]:
         """What is served first: nothing that others could still catch up with."""
         if self.slot is not None:
-            return 2, self.slot[0].number
-        return int(bool(self.task.paths)), self.task.served
+            return self.request.costly, 2, self.slot[0].number
+        return self.request.costly, int(bool(self.task.paths)), self.task.served
 
 
 class _Task(greenlet):
@@ -342,7 +347,7 @@ def _next(waiting: Sequence[_Asked], *, number: int) -> tuple[list[_Asked], _Lay
             for asked in waiting
             if asked is not seed
             and asked.slot is None
-            and asked.turn[0] == seed.turn[0]
+            and asked.turn[1] == seed.turn[1]
             and asked.request.kind == kind
         ]
         for asked in sorted(riders, key=lambda a: (_distance(a, seed), a.task.index)):
