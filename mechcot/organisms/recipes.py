@@ -427,6 +427,7 @@ def _english_recipes() -> dict[str, Recipe]:
             name=f"{name}-second",
             about=f"{found[name].about} On the base of a second seed.",
             parent="english/base@2",
+            seed=found[name].seed + 100,
         )
         for name in ("english/control", "english/bypass")
     )
