@@ -98,6 +98,11 @@ class _Texts:
         return "written anew", id(self.reader)
 
     @property
+    def costly(self) -> bool:
+        """See `BatchRequest`."""
+        return True
+
+    @property
     def sizes(self) -> Sizes:
         """Texts, tokens of their prompts, tokens that are written at most."""
         return len(self.asked), self.length, self.room
