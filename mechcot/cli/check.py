@@ -9,6 +9,7 @@ from mechcot.cli.options import Field, Out, Seed, Workers, loads, shares_out, ta
 from mechcot.cli.outputs import makes
 from mechcot.model.loading.options import LoadOptions
 from mechcot.runs.engine import Engine
+from mechcot.runs.fork_server import COMPARISON, begin_server
 
 if TYPE_CHECKING:
     from mechcot.runs.output_claims import Maker
@@ -61,6 +62,7 @@ def check(  # noqa: PLR0913 - one argument per option
     """Does each model use its own chain of thought? A verdict for each one alone."""
     fields = command_inputs.check_problems(problems, field)
     command_inputs.check_models(models)
+    begin_server(COMPARISON, workers=workers, engine=engine)
     from mechcot.compare.check import check as run
     from mechcot.compare.settings import Study
     from mechcot.runs.executor import worker_count

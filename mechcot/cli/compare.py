@@ -23,6 +23,7 @@ from mechcot.cli.options import (
 from mechcot.core.errors import UserError
 from mechcot.model.loading.options import LoadOptions
 from mechcot.runs.engine import Engine
+from mechcot.runs.fork_server import COMPARISON, begin_server
 
 if TYPE_CHECKING:
     from mechcot.text.user_truth_files import TruthFiles
@@ -147,6 +148,7 @@ def compare(
         else command_inputs.check_traces(settings.traces, field, think=loading.asking.think)
     )
     command_inputs.check_models(models)
+    begin_server(COMPARISON, workers=settings.workers, engine=engine)
     from mechcot.compare.run import run
     from mechcot.compare.settings import Study
     from mechcot.runs.executor import worker_count

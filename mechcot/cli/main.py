@@ -108,11 +108,14 @@ def demo(
     engine: Engine,
 ) -> None:
     """Compare the shipped models: one that stopped using its chain, and one that did not."""
-    from mechcot.compare.demo import IN_ENGLISH, IN_SYMBOLS, run_demo
+    from mechcot.runs.fork_server import COMPARISON, begin_server
     from mechcot.runs.output_claims import check_writable
 
     out = out or Path("artifacts/demo-english" if english else "artifacts/demo")
     check_writable(out)
+    begin_server(COMPARISON, workers=workers, engine=engine)
+    from mechcot.compare.demo import IN_ENGLISH, IN_SYMBOLS, run_demo
+
     run_demo(
         IN_ENGLISH if english else IN_SYMBOLS,
         out=out,

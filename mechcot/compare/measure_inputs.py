@@ -1,8 +1,9 @@
 """The inputs of one item, for every measure: another item's chain, what the task knows, a filler, a seed."""
 
-from collections.abc import Callable, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from itertools import islice
+from weakref import WeakKeyDictionary
 
 from mechcot.core.trace import Phase, Trace
 from mechcot.measures.inputs import DRAWS, Inputs
@@ -20,6 +21,8 @@ NEAR = 0.25
 """Largest difference of two chains of near length, as a share: inside the spread of two samples of one question."""
 PARTNERS = 3
 """Most other items whose chains are offered for an exchange."""
+_SIZES: WeakKeyDictionary[Reasoner, dict[str, int]] = WeakKeyDictionary()
+"""Tokens of answers behind a reader's cue."""
 
 
 def inputs_for(
@@ -31,6 +34,7 @@ def inputs_for(
     draws: int = DRAWS,
     against: Reasoner | None = None,
     served: ServedModel | None = None,
+    asks: Collection[str] | None = None,
 ) -> Inputs:
     """The inputs of one item.
 
@@ -42,9 +46,10 @@ def inputs_for(
         draws: Continuations drawn at each place of a chain.
         against: The reference model, for the measures that hold a reader against it.
         served: The reader on a server, which draws its continuations; None: it draws them itself.
+        asks: What is asked of the task, as `MeasureCard.asks` names it: changed questions are made for who asks for them; None: for all.
     """
     task, draw = task_of(trace.problem), item_seed(seed, trace.problem.id)
-    fitting = _fitting(reader, trace, others)
+    fitting, changed = _fitting(reader, trace, others), asks is None or "changes" in asks
     return Inputs(
         against=against,
         other=_another(trace, fitting),
@@ -55,7 +60,7 @@ def inputs_for(
         mistakes=task.mistakes,
         mistakes_given=isinstance(task.mistakes, GivenMistakes),
         meaning=task.meaning,
-        changes=task.changes(trace.problem, seed=draw) if task.changes else (),
+        changes=task.changes(trace.problem, seed=draw) if changed and task.changes else (),
         leads_to=task.leads_to,
         filler=filler_for(reader),
         seed=draw,
@@ -96,7 +101,14 @@ def _partners(reader: Reasoner, trace: Trace, fitting: Sequence[Trace]) -> tuple
 
 def _answer_size(reader: Reasoner) -> Callable[[str], int]:
     """Tokens of an answer, counted once for each text."""
-    return cache(lambda answer: len(reader.answer_ids(answer)))
+    known = _SIZES.setdefault(reader, {})
+
+    def size(answer: str) -> int:
+        if answer not in known:
+            known[answer] = len(reader.answer_ids(answer))
+        return known[answer]
+
+    return size
 
 
 def _alike(trace: Trace, fitting: Sequence[Trace]) -> Trace | None:

@@ -318,6 +318,7 @@ def _take(study: Study, models: Models, job: Job, others: Sequence[Trace]) -> Me
             draws=study.draws,
             against=against,
             served=_served(study, job.cell.reader) if job.measure in DRAWN_BY_SERVERS else None,
+            asks=MEASURES[job.measure].card.asks,
         )
         measurement = MEASURES[job.measure].run(reader, trace, inputs)
     except (DoesNotFit, Unanswered):

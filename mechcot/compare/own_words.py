@@ -24,7 +24,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.model.answer_cue import NoCue
 from mechcot.model.asking_options import Asking
-from mechcot.model.generation.ask_answer import answer_after, written_trace
+from mechcot.model.generation.ask_answer import answer_after, without_kinds, written_trace
 from mechcot.model.prefix.lockstep import together
 from mechcot.model.prefix.memory import Limit
 from mechcot.model.reasoner import Reasoner
@@ -152,7 +152,7 @@ def _with_cue(way: _Way) -> _Way:
         return way
     mark = asking.answer_after or answer_mark(lead, reader.policy.tags)
     own = reader.asked_with(replace(asking, cue=lead, answer_after=mark))
-    tried = [(trace, written_trace(own, trace, trace.ids)) for trace in finished[1::2]]
+    tried = [(trace, _read(own, trace)) for trace in finished[1::2]]
     stated = [(trace, again) for trace, again in tried if again.answer.text is not None]
     n, least = len(stated), CLEARLY * len(stated)
     asked = _agree(_asked(own, [again for _, again in stated], stated))
@@ -163,7 +163,7 @@ def _with_cue(way: _Way) -> _Way:
     if (before if asking.answer_after else min(before, read)) > asked - max(least, 2):
         return way
     plain = reader.asked_with(replace(asking, cue=lead))
-    ends = [(written_trace(plain, trace, trace.ids).cuts()[-1], again) for trace, again in stated]
+    ends = [(_read(plain, trace).cuts()[-1], again) for trace, again in stated]
     elsewhere = sum(end != again.cuts()[-1] for end, again in ends)
     misread = max(n - read, elsewhere) >= max(least, 2)
     after = asking.answer_after or (mark if misread else None)
@@ -178,6 +178,11 @@ def _with_cue(way: _Way) -> _Way:
         way.study, way.models, way.name, note, cue=lead, answer_after=after, instruction=kept
     )
     return replace(way, study=study, models=models)
+
+
+def _read(reader: Reasoner, trace: Trace) -> Trace:
+    """A text as it is read by a reader."""
+    return written_trace(reader, trace, trace.ids, classifier=without_kinds)
 
 
 def _asked(

@@ -8,6 +8,7 @@ written by the model counts as prompt), the chain ends where the thought is clos
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mechcot.core.display import Displayed
@@ -208,7 +209,7 @@ class Trace(Displayed):
         """The number of this chain among several of one problem and author; empty when the id does not say."""
         return self.id.removeprefix(f"{self.problem.id}/{self.author}").removeprefix("/")
 
-    @property
+    @cached_property
     def chain_steps(self) -> tuple[Step, ...]:
         """The steps of the chain."""
         return tuple(step for step in self.steps if step.phase is Phase.CHAIN)
@@ -220,12 +221,16 @@ class Trace(Displayed):
 
     def phase(self, phase: Phase) -> Span:
         """Token span of a phase; the prompt counts as `question`."""
-        chain_stop = self.prompt_length + sum(len(step.tokens) for step in self.chain_steps)
-        return {
-            Phase.QUESTION: Span(0, self.prompt_length),
-            Phase.CHAIN: Span(self.prompt_length, chain_stop),
-            Phase.ANSWER: Span(chain_stop, len(self.ids)),
-        }[phase]
+        if phase is Phase.QUESTION:
+            return Span(0, self.prompt_length)
+        chain = self._chain
+        return chain if phase is Phase.CHAIN else Span(chain.stop, len(self.ids))
+
+    @cached_property
+    def _chain(self) -> Span:
+        """Tokens of the chain."""
+        size = sum(len(step.tokens) for step in self.chain_steps)
+        return Span(self.prompt_length, self.prompt_length + size)
 
     def cuts(self) -> tuple[int, ...]:
         """Token positions after 0, 1, ..., n chain steps: where early answering asks."""

@@ -13,13 +13,14 @@ from jaxtyping import Float
 
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion
-from mechcot.core.trace import Answer, Trace
+from mechcot.core.trace import Answer, StepKind, Trace
 from mechcot.model.answer_cue import AnswerCue
 from mechcot.model.prefix.prefix import Branches, Prefix
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.brackets import closed_at
 from mechcot.text.sentence_ends import sentence_ends
 from mechcot.text.stated_value import ended_at, ends_sentence
+from mechcot.text.step_kinds import Classifier
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +122,10 @@ def answer_after(
     return ask(reader, reader.prefix(trace.ids[:cut]), (cut,), max_new=max_new).answers[0]
 
 
-def written_trace(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Trace:
-    """The trace of a whole text: `ids` start with the trace's prompt, chain and answer follow."""
+def written_trace(
+    reader: Reasoner, trace: Trace, ids: Sequence[int], *, classifier: Classifier | None = None
+) -> Trace:
+    """The trace of a whole text: `ids` start with the trace's prompt, chain and answer follow; `classifier` as `Reasoner.read` takes it."""
     text = reader.continuation(ids[: trace.prompt_length], ids[trace.prompt_length :])
     completion = Completion(
         problem=trace.problem,
@@ -132,12 +135,17 @@ def written_trace(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Trace:
         ids=tuple(ids),
         prompt_ids=trace.prompt_length,
     )
-    return reader.read(completion)
+    return reader.read(completion, classifier=classifier)
+
+
+def without_kinds(steps: Sequence[str]) -> list[StepKind]:
+    """A classifier for who looks at no kind."""
+    return [StepKind.OTHER] * len(steps)
 
 
 def written_answer(reader: Reasoner, trace: Trace, ids: Sequence[int]) -> Answer:
     """The answer that a whole text states."""
-    return written_trace(reader, trace, ids).answer
+    return written_trace(reader, trace, ids, classifier=without_kinds).answer
 
 
 def read_continuation(reader: Reasoner, ids: Sequence[int]) -> tuple[tuple[int, ...], Answer]:
