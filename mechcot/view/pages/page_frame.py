@@ -16,8 +16,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 
+@cache
 def environment() -> Environment:
-    """Templates of the view; every value is escaped, a missing one raises."""
+    """Templates of the view, compiled once; every value is escaped, a missing one raises."""
     return Environment(
         loader=PackageLoader("mechcot.view", "templates"),
         autoescape=True,

@@ -7,6 +7,7 @@ figures travel as JSON in which no tag can be closed.
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import plotly.io as pio
@@ -63,7 +64,7 @@ def render_page(template: str, figures: Sequence[NumberedFigure], **context: Any
             library=Markup(library),
             script=Markup(code),
             policy=policy(library, code),
-            papers=inert_json(papers()),
+            papers=_papers(),
             figures=[(plate, _figure(plate)) for plate in figures],
             **context,
         )
@@ -71,10 +72,11 @@ def render_page(template: str, figures: Sequence[NumberedFigure], **context: Any
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+@cache
 def _environment() -> Environment:
     """The templates with the filters of the report."""
-    made = environment()
-    made.filters |= {
+    made = environment().overlay()
+    made.filters = made.filters | {
         "number": number_format.number,
         "signed": number_format.signed,
         "fixed": number_format.fixed,
@@ -83,6 +85,11 @@ def _environment() -> Environment:
         "bars": _bars,
     }
     return made
+
+
+@cache
+def _papers() -> Markup:
+    return inert_json(papers())
 
 
 def _bars(item: ItemShown) -> Mapping[str, Any]:
