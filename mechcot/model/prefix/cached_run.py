@@ -203,7 +203,9 @@ class Run:
 
     def _mask(self, queries: Int[Tensor, " query"]) -> Masks:
         span, device = Span(int(queries[0]), int(queries[-1]) + 1), queries.device
-        seen = [causal_less(span, hides, device=device) for hides in self._hides]
+        alike = all(hides == self._hides[0] for hides in self._hides)
+        rows = self._hides[:1] if alike else self._hides
+        seen = [causal_less(span, hides, device=device) for hides in rows]
         return additive(
             self._backbone,
             seen[0][None] if len(seen) == 1 else torch.stack(seen),

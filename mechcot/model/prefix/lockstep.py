@@ -105,11 +105,15 @@ class _Asked:
         task: Who asks.
         request: What for.
         slot: Where it must be served; None: anywhere.
+        kind: Of the request, looked at once.
+        sizes: Of the request, looked at once.
     """
 
     task: "_Task"
     request: BatchRequest
     slot: _Slot | None
+    kind: Hashable
+    sizes: Sizes
 
     @property
     def turn(self) -> tuple[bool, int, int]:
@@ -145,11 +149,10 @@ class _Task(greenlet):
         """Its next request."""
         slots = [path.next() for path in self.paths]
         slot = next((slot for slot in slots if slot is not None), None)
-        if slot is not None and (
-            slot[0].kind != request.kind or slot[0].sizes[slot[1]] != request.sizes
-        ):
+        kind, sizes = request.kind, request.sizes
+        if slot is not None and (slot[0].kind != kind or slot[0].sizes[slot[1]] != sizes):
             slot = None
-        return _Asked(self, request, slot)
+        return _Asked(self, request, slot, kind, sizes)
 
     def note(self, slot: _Slot) -> None:
         """Remember where a request was served."""
@@ -339,7 +342,7 @@ def _next(waiting: Sequence[_Asked], *, number: int) -> tuple[list[_Asked], _Lay
     if seed.slot is not None:
         layout = seed.slot[0]
         return [a for a in waiting if a.slot is not None and a.slot[0] is layout], layout
-    kind = seed.request.kind
+    kind = seed.kind
     batch = [seed]
     if kind is not None:
         riders = [
@@ -348,17 +351,17 @@ def _next(waiting: Sequence[_Asked], *, number: int) -> tuple[list[_Asked], _Lay
             if asked is not seed
             and asked.slot is None
             and asked.turn[1] == seed.turn[1]
-            and asked.request.kind == kind
+            and asked.kind == kind
         ]
         for asked in sorted(riders, key=lambda a: (_distance(a, seed), a.task.index)):
-            if seed.request.fit([a.request.sizes for a in (*batch, asked)]):
+            if seed.request.fit([a.sizes for a in (*batch, asked)]):
                 batch.append(asked)
         batch.sort(key=lambda asked: asked.task.index)
-    return batch, _Layout(kind, tuple(asked.request.sizes for asked in batch), number)
+    return batch, _Layout(kind, tuple(asked.sizes for asked in batch), number)
 
 
 def _distance(asked: _Asked, seed: _Asked) -> int:
-    pairs = zip(asked.request.sizes, seed.request.sizes, strict=True)
+    pairs = zip(asked.sizes, seed.sizes, strict=True)
     return sum(abs(own - other) for own, other in pairs)
 
 

@@ -10,6 +10,7 @@ Every node is one key; a token sees the prefix's keys that its branch may see, a
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -118,12 +119,13 @@ class Packed:
     def _seen(self, owners: list[int], known: int) -> Bool[Tensor, "token key"]:
         """The keys that the branch of each token may see: of the prefix, and of the nodes on its path."""
         order = {branch: row for row, branch in enumerate(dict.fromkeys(owners))}
-        seen = torch.zeros(len(order), self._reach + known, dtype=torch.bool)
+        seen = np.zeros((len(order), self._reach + known), dtype=bool)
         for branch, row in order.items():
             cut, hide = self._roots[branch]
             seen[row, :cut] = True
             for span in hide:
                 seen[row, span.start : span.stop] = False
-            path = torch.tensor([node for node in self._paths[branch] if node < known])
-            seen[row, self._reach + path] = True
-        return seen[[order[branch] for branch in owners]].to(self._backbone.device)
+            seen[row, [self._reach + node for node in self._paths[branch] if node < known]] = True
+        return torch.from_numpy(seen[[order[branch] for branch in owners]]).to(
+            self._backbone.device
+        )
