@@ -1,6 +1,8 @@
 """What bfloat16 does to each measure: mean and largest difference of its value from that in float32, on the same chains.
 
-python -m benchmarks.half_precision [--n 8] [--models organism:base organism:bypass] [measure ...]
+    python -m benchmarks.half_precision [--n 8] [--models organism:base organism:bypass] [--task mod10] [--depth 2 3] [measure ...]
+
+The first model writes the chains, and measures of two models hold the others against it.
 
 The readouts (log-probabilities, distances, attention by step) are in float32 in both; weights and states are what differs. A difference counts where
 both have a value; `lost` counts items that have one in float32 only.
@@ -14,12 +16,9 @@ import numpy as np
 from mechcot.compare.measure_inputs import inputs_for
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.trace import Trace
+from mechcot.finetune.material import MaterialSource, drawn_problems
 from mechcot.measures.registry import MEASURES
 from mechcot.model.reasoner import Reasoner
-from mechcot.organisms.problems import problems
-
-FIRST = "organism:base"
-"""Whom the measures of two models hold a reader against."""
 
 
 def values(
@@ -52,14 +51,17 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n", type=int, default=8)
-    parser.add_argument("--models", nargs="+", default=[FIRST, "organism:bypass"])
+    parser.add_argument("--models", nargs="+", default=["organism:base", "organism:bypass"])
+    parser.add_argument("--task", default="mod10")
+    parser.add_argument("--depth", type=int, nargs=2, default=(2, 3))
     parser.add_argument("measures", nargs="*", default=list(MEASURES))
     args = parser.parse_args()
-    author = Reasoner.load(FIRST)
-    traces = author.write(problems(args.n, seed=21, hops=(2, 3)), max_tokens=160)
     kinds = ("float32", "bfloat16")
-    firsts = {kind: Reasoner.load(FIRST, dtype=kind) for kind in kinds}
     readers = {kind: [Reasoner.load(name, dtype=kind) for name in args.models] for kind in kinds}
+    firsts = {kind: readers[kind][0] for kind in kinds}
+    source = MaterialSource(args.task, n=args.n, depth=tuple(args.depth))
+    asked = drawn_problems(source, 21)
+    traces = firsts["float32"].write(asked, max_tokens=256)
     heads = [
         "measure",
         "items",
