@@ -1,7 +1,8 @@
 """Many tasks side by side in one process: what they ask a model for is served in batches.
 
 A task is a plain function, written as if it ran alone. Where it calls `ask_for`, it waits; once all tasks wait, the one that is furthest
-behind is served, together with all requests of its kind that fit. Tasks are greenlets of one thread: only one runs at a time, and the
+behind is served, together with all requests of its kind that fit. What is cheap (an unembedding) goes before what is costly (a run through the blocks): nobody's costly run
+is made while another task could still join it. Tasks are greenlets of one thread: only one runs at a time, and the
 order is always the same, so that the same tasks give the same numbers to the last bit.
 
 The last bits of a row depend on the shape of its batch. Two results whose difference must be exactly 0 are computed inside `one_path`: the second
