@@ -33,6 +33,25 @@ def reader(folder) -> Reasoner:
     return Reasoner.open(str(folder / "tiny.F32.gguf"))
 
 
+def test_a_file_is_parsed_once_until_it_changes(tmp_path, monkeypatch):
+    parsed = []
+    real = gguf.gguf_reader.GGUFReader
+    monkeypatch.setattr(
+        gguf.gguf_reader, "GGUFReader", lambda path: parsed.append(path) or real(path)
+    )
+    path = tmp_path / "tiny.gguf"
+    write_gguf(path, tiny_llama())
+    base_bytes(parse_spec(str(path)), LoadOptions())
+    first = [Reasoner.open(str(path)).model for _ in range(2)]
+    assert len(parsed) == 1
+    assert gguf.GGUFReader is real
+    write_gguf(path, tiny_llama(seed=1))
+    other = Reasoner.open(str(path)).model
+    assert len(parsed) == 2
+    same, changed = ([*model.parameters()][1] for model in (first[1], other))
+    assert torch.equal(same, [*first[0].parameters()][1]) and not torch.equal(same, changed)
+
+
 def test_weights_and_rotary_pairs_are_those_of_the_model_that_was_written(reader):
     ids = torch.randint(0, 256, (1, 40), generator=torch.Generator().manual_seed(1))
     expected = tiny_llama()(ids).logits

@@ -9,6 +9,7 @@ import torch
 
 from mechcot.core.errors import UserError
 from mechcot.model.loading.fingerprints import weights_folder
+from mechcot.model.loading.gguf_once import gguf_reader
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.spec import ModelSpec
 from mechcot.model.loading.weights import SMALL, pick_device
@@ -59,10 +60,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _dequantized(path: Path) -> Iterable[tuple[int, int]]:
     """The same of a GGUF file, whose tensors are dequantized to float32."""
-    from gguf import GGUFReader
-
     try:
-        tensors = GGUFReader(path).tensors
+        tensors = gguf_reader(path).tensors
     except (ValueError, IndexError, KeyError, OSError) as error:
         raise UserError(
             f"{path}: expected a GGUF file, it cannot be read ({error}); copy it again."

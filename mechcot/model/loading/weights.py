@@ -11,7 +11,7 @@ import functools
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from mechcot.core.errors import UserError
+from mechcot.model.loading.gguf_once import parsed_once
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.spec import ModelSpec, check_spec, text_folder, weight_files
 from mechcot.model.prefix.memory import out_of_memory
@@ -64,8 +65,9 @@ def load_base(spec: ModelSpec, options: LoadOptions) -> tuple[Any, Any, torch.de
     """
     check_spec(spec)
     device = pick_device(options.device)
-    tokenizer = load_tokenizer(spec, trust_remote_code=options.trust_remote_code)
-    model = _load_module(spec, options, device)
+    with nullcontext() if spec.gguf is None else parsed_once():
+        tokenizer = load_tokenizer(spec, trust_remote_code=options.trust_remote_code)
+        model = _load_module(spec, options, device)
     if options.device_map is None:
         try:
             model.to(device)
