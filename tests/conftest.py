@@ -1,5 +1,6 @@
 """Two small organism-shaped models with random weights, and reference chains in a file."""
 
+import gc
 import json
 from pathlib import Path
 from random import Random
@@ -11,6 +12,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from mechcot.core.garbage import collect_rarely
 from mechcot.model.loading.spec import ORGANISM_FILE
 from mechcot.organisms import chain_writer, problems as task, vocabulary
 from mechcot.organisms.recipes import Shape
@@ -18,6 +20,7 @@ from mechcot.organisms.training import fresh
 
 settings.register_profile("untimed", deadline=None)  # no test depends on time
 settings.load_profile("untimed")
+collect_rarely()
 
 _SHAPES: WeakKeyDictionary[greenlet.greenlet, list] = WeakKeyDictionary()
 
@@ -107,6 +110,12 @@ LONG = (
     "test_view_explorer_run",
 )
 """Files that take longest start first, so that no worker is left alone with one at the end."""
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: no collection of garbage looks at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -40,6 +40,7 @@ from mechcot.cli.truth import write_truth
 from mechcot.cli.tune import tune
 from mechcot.cli.write import write
 from mechcot.core.errors import UserError
+from mechcot.core.garbage import collect_rarely
 from mechcot.model.loading.options import LoadOptions
 from mechcot.runs.engine import Engine
 
@@ -241,6 +242,7 @@ register_influence(app, organism)
 def main() -> None:
     """Run the command line and turn mistakes into one sentence and exit code 2."""
     _hide_bars_in_logs()
+    collect_rarely()
     try:
         app()
     except SystemExit as end:

@@ -7,6 +7,7 @@ A further place is a class with the same `map`: it sends `function` and the task
 results by index (`mechcot.runs.ray_cluster`, `mechcot.runs.slurm_queue`).
 """
 
+import gc
 import logging
 import os
 import signal
@@ -23,6 +24,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import torch
 
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.garbage import collect_rarely
 from mechcot.runs.engine import LOCAL, Engine
 
 log = logging.getLogger(__name__)
@@ -211,6 +213,8 @@ def _begin(function: Callable[[Any], Any], environment: Mapping[str, str]) -> No
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a word
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     torch.set_num_threads(1)
+    gc.freeze()  # what the server imported is looked at, and copied, no more
+    collect_rarely()
     _function = function
 
 

@@ -9,6 +9,7 @@ import html
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import plotly.graph_objects as go
@@ -84,6 +85,7 @@ def scale(colours: Sequence[str]) -> list[list[float | str]]:
     return [[place / (len(colours) - 1), colour] for place, colour in enumerate(colours)]
 
 
+@cache
 def template(paper: Paper) -> go.layout.Template:
     """The template of one paper."""
     axis = {

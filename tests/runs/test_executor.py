@@ -1,5 +1,6 @@
 """Work here or side by side: every task once, one that fails loses only itself, a killed process is said in one sentence."""
 
+import gc
 import os
 import signal
 import time
@@ -9,11 +10,16 @@ import pytest
 import torch
 
 from mechcot.core.errors import NotMeasurable, UserError
+from mechcot.core.garbage import YOUNG
 from mechcot.runs.executor import Failed, Processes, executor_of
 
 
 def twice_and_threads(x: int) -> tuple[int, int]:
     return 2 * x, torch.get_num_threads()
+
+
+def frozen(_: int) -> tuple[bool, int]:
+    return gc.get_freeze_count() > 0, gc.get_threshold()[0]
 
 
 def refuse(_: int) -> None:
@@ -29,6 +35,10 @@ def test_every_task_comes_once_with_its_result():
     assert results == {index: (2 * (index + 10), 1) for index in range(7)}
     here = dict(executor_of(1).map(twice_and_threads, range(10, 17)))
     assert {i: value for i, (value, _) in here.items()} == {i: v for i, (v, _) in results.items()}
+
+
+def test_processes_look_for_garbage_rarely_and_at_nothing_that_was_imported():
+    assert dict(Processes(2).map(frozen, range(2))) == {0: (True, YOUNG), 1: (True, YOUNG)}
 
 
 def fail_some(x: int) -> int:

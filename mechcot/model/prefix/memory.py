@@ -6,6 +6,7 @@ What was learned is kept with the model, so that two runs that are compared (an 
 are cut alike. A part of one row that does not fit is a `DoesNotFit`.
 """
 
+import gc
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,8 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def release() -> None:
-    """Give cached device memory back; call it when the error that held tensors is gone."""
+    """Free what only cycles hold, and give cached device memory back; call it when the error that held tensors is gone."""
+    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
