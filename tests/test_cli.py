@@ -30,7 +30,7 @@ def test_help_imports_nothing_heavy():
 
 
 def test_a_command_looks_for_garbage_rarely(monkeypatch):
-    """Python's own way looks at all that was imported again and again, a fifth of the time that imports take."""
+    """Python's own way looks at all that was imported again and again, a tenth of the time that imports take."""
     before = gc.get_threshold()
     gc.set_threshold(700)
     monkeypatch.setattr(sys, "argv", ["mechcot", "--version"])

@@ -3,7 +3,7 @@
 import gc
 
 YOUNG = 10_000
-"""New objects before the young ones are looked at; at Python's own 700 or 2,000 a fifth of the imports is spent on looking."""
+"""New objects before the young ones are looked at; at Python's own 700 or 2,000 a tenth of the imports is spent on looking."""
 
 
 def collect_rarely() -> None:
