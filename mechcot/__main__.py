@@ -1,6 +1,6 @@
 """`python -m mechcot`."""
 
-from mechcot.cli.main import main
+from mechcot.cli.program import program
 
 if __name__ == "__main__":
-    main()
+    program()

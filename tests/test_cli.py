@@ -42,6 +42,26 @@ def test_a_command_looks_for_garbage_rarely(monkeypatch):
         gc.set_threshold(*before)
 
 
+@pytest.mark.parametrize(("arguments", "code"), [(["--version"], 0), (["check"], 2)])
+def test_the_program_ends_at_once_with_all_said_and_done(arguments, code):
+    """What is registered for the end is done, what was printed reaches a pipe, and nothing that was imported is taken apart."""
+    script = (
+        "import atexit, sys\n"
+        "from mechcot.cli.program import program\n"
+        "class Slow:\n"
+        "    def __del__(self): print('taken apart')\n"
+        "sys.kept = Slow()\n"
+        "atexit.register(print, 'at the end')\n"
+        "print('said', end=' ')\n"
+        f"sys.argv = ['mechcot', *{arguments!r}]\n"
+        "program()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.returncode == code
+    assert ended.stdout.startswith("said ") and ended.stdout.endswith("at the end\n")
+    assert ("Missing" in ended.stderr) == (code == 2)
+
+
 def test_one_model_is_not_a_comparison(monkeypatch, capsys):
     said = mistake(monkeypatch, capsys, "compare", "organism:base", "--problems", "x", "--out", "y")
     assert "two or more models" in said

@@ -272,7 +272,3 @@ def _hide_bars_in_logs() -> None:
 def _fail(message: str) -> None:
     typer.echo(f"mechcot: {message}", err=True)
     sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()
