@@ -2,7 +2,7 @@
 
 import gc
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 
@@ -34,6 +34,9 @@ class Models:
     asked: Sequence[Problem] | None = None
     _held: dict[str, Reasoner] = field(default_factory=dict)
     _policy: PromptPolicy | None = None
+    _hashes: dict[tuple[Callable[[ModelSpec], str | None], str], str | None] = field(
+        default_factory=dict
+    )
 
     @cached_property
     def _bases(self) -> Bases:
@@ -70,12 +73,19 @@ class Models:
 
     def weights_hash(self, name: str) -> str:
         """Hash of a model's weight files, without loading it when they are on this machine."""
-        return hash_spec(self._spec(name)) or self.get(name).weights_hash
+        return self._hashed(hash_spec, name) or self.get(name).weights_hash
 
     def text_hash(self, name: str) -> str:
         """Hash of a model's tokenizer, template and generation settings, and of what the user said about its answers."""
-        files, said = hash_text_files(self._spec(name)), self.study.asking(name).key
+        files, said = self._hashed(hash_text_files, name) or "", self.study.asking(name).key
         return digest(files, said) if said else files
+
+    def _hashed(self, of: Callable[[ModelSpec], str | None], name: str) -> str | None:
+        """A hash of a model's files, taken once: the keys of all chains and measurements ask for it."""
+        spec = self._spec(name)
+        if (of, spec.text) not in self._hashes:
+            self._hashes[of, spec.text] = of(spec)
+        return self._hashes[of, spec.text]
 
     def _spec(self, name: str) -> ModelSpec:
         """The spec of a model of the study, or of the one that a null is made from."""
