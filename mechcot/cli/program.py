@@ -19,11 +19,10 @@ def program() -> None:
         main()
     except SystemExit as end:
         code = end.code or 0
-    if isinstance(code, int) and _alone():
+    if isinstance(code, int) and _alone() and _written():
         atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        if _written():
+            os._exit(code)
     sys.exit(code)  # type: ignore[arg-type]
 
 
@@ -31,3 +30,13 @@ def _alone() -> bool:
     """Whether no thread is left that Python would wait for."""
     here = threading.current_thread()
     return all(thread.daemon or thread is here for thread in threading.enumerate())
+
+
+def _written() -> bool:
+    """Write what is still to be printed; gives whether all of it went out."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):  # full, gone, or closed
+        return False
+    return True

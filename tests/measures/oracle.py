@@ -15,6 +15,7 @@ from mechcot.core.trace import Trace
 from mechcot.model.answer_cue import AnswerCue
 from mechcot.model.prefix.prefix import Branches, Prefix
 from mechcot.model.reasoner import Reasoner
+from mechcot.text.step_kinds import Classifier
 from mechcot.text.trace_parser import read
 from tests.text.toy_tokenizers import byte_level
 
@@ -72,8 +73,8 @@ class Oracle(Reasoner):
     def retoken(self, trace: Trace, prompt: str, completion: str) -> Trace:
         return self.read(Completion(trace.problem, prompt, completion, trace.author))
 
-    def read(self, completion: Completion) -> Trace:
-        return read(completion, TOKENIZER)
+    def read(self, completion: Completion, *, classifier: Classifier | None = None) -> Trace:
+        return read(completion, TOKENIZER, classifier=classifier)
 
     def prefix(self, ids: Sequence[int]) -> "Run":
         return Run(self, tuple(ids))
