@@ -62,6 +62,12 @@ def test_the_program_ends_at_once_with_all_said_and_done(arguments, code):
     assert ("Missing" in ended.stderr) == (code == 2)
 
 
+def test_the_program_ends_without_an_output():
+    command = f"{sys.executable} -m mechcot --version >&-"
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_one_model_is_not_a_comparison(monkeypatch, capsys):
     said = mistake(monkeypatch, capsys, "compare", "organism:base", "--problems", "x", "--out", "y")
     assert "two or more models" in said

@@ -35,8 +35,9 @@ def _alone() -> bool:
 def _written() -> bool:
     """Write what is still to be printed; gives whether all of it went out."""
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError):  # full, gone, or closed
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # as where the shell has closed it
+                stream.flush()
+    except (OSError, ValueError):  # full, gone, or closed since
         return False
     return True
