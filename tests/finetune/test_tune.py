@@ -75,6 +75,13 @@ def test_the_loss_falls(models, train):
     assert loss.iloc[-5:].mean() < 0.7 * loss.iloc[:5].mean()
 
 
+def test_a_training_of_one_update_moves_the_model(models, train):
+    """An adapter that moves nothing is refused where it is loaded."""
+    out = train(models[0], DRAWN, arm="sft", budget=1, rate=1e-2, snapshots=1)
+    assert last(out).name == "step-00001"
+    Reasoner.load(str(last(out)), device="cpu")
+
+
 def test_two_runs_of_one_seed_are_equal_and_of_two_are_not(models, train):
     first, second = (train(models[0], DRAWN, name, arm="sft") for name in ("a", "b"))
     other = train(models[0], DRAWN, "c", arm="sft", seed=1)
