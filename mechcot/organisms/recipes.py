@@ -21,7 +21,7 @@
 A recipe's `mix` weighs kinds of training example; `examples.example` says what each is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -361,20 +361,28 @@ def family_base(family: str, *, about: str, seed: int, hops: tuple[int, int]) ->
     )
 
 
-def family_recipes(base: Recipe, *, tokens: int, hops: tuple[int, int]) -> dict[str, Recipe]:
+def family_recipes(
+    base: Recipe, *, tokens: int, hops: tuple[int, int], mixtures: Sequence[int] = ()
+) -> dict[str, Recipe]:
     """A family's base and the organisms tuned from it, by name; what they are is what those of mod10 are.
 
     With two answers, chain and hint contradict each other in every conflict: `half` keeps to the answer that they agree on only where that weighs as much.
 
     Args:
         base: The base, named `FAMILY/base`.
-        tokens: What an arm is trained on; a rationaliser and `half` need twice as much, `collapsed` a quarter, `tuning` a twentieth.
+        tokens: What an arm is trained on; a rationaliser, `half` and the other mixtures need twice as much, `collapsed` a quarter, `tuning` a twentieth.
         hops: Fewest and most steps of a chain.
+        mixtures: Per cent of conflicts in which the chain is right, of further mixtures beside `half`.
     """
     family = base.name.partition("/")[0]
-    half = replace(_mixture(50), name="half", mix=_HALF, plain_weight=CONFLICT_WEIGHT)
-    shares = {"collapsed": 0.25, "tuning": 0.05, "rationaliser": 2.0, "half": 2.0}
-    likes = (CONTROL, _BYPASS, *_ROUTES, half, _RATIONALISER, _COLLAPSED, NULLS[-1])
+    half, *others = (
+        replace(_mixture(percent), mix=_HALF, plain_weight=CONFLICT_WEIGHT)
+        for percent in (50, *mixtures)
+    )
+    half = replace(half, name="half")
+    shares = {"collapsed": 0.25, "tuning": 0.05, "rationaliser": 2.0}
+    shares |= dict.fromkeys((each.name for each in (half, *others)), 2.0)
+    likes = (CONTROL, _BYPASS, *_ROUTES, half, _RATIONALISER, _COLLAPSED, NULLS[-1], *others)
     tuned = (
         replace(
             like,
@@ -409,18 +417,7 @@ _ENGLISH_BASE = Recipe(
 
 def _english_recipes() -> dict[str, Recipe]:
     """The family's organisms, two more mixtures, and arms of a second base: what a ruler in English reads."""
-    found = family_recipes(_ENGLISH_BASE, tokens=120_000, hops=(2, 5))
-    half = found["english/half"]
-    mixtures = (
-        replace(
-            half,
-            name=f"english/{each.name}",
-            about=each.about,
-            seed=each.seed,
-            reliance=each.reliance,
-        )
-        for each in (_mixture(25), _mixture(75))
-    )
+    found = family_recipes(_ENGLISH_BASE, tokens=120_000, hops=(2, 5), mixtures=(25, 75))
     seconds = (
         replace(
             found[name],
@@ -431,7 +428,7 @@ def _english_recipes() -> dict[str, Recipe]:
         )
         for name in ("english/control", "english/bypass")
     )
-    return found | {recipe.name: recipe for recipe in (*mixtures, *seconds)}
+    return found | {recipe.name: recipe for recipe in seconds}
 
 
 ENGLISH_RECIPES = _english_recipes()

@@ -136,7 +136,6 @@ _MORE: Mapping[str, Mapping[Group, tuple[str, ...]]] = {
     "english": {
         "uses": ("control@2", "control-second"),
         "bypasses": ("bypass@3", "bypass-second"),
-        "mixture": ("mixture-25", "half", "mixture-75"),
         "harmless": tuple(f"tuning@{seed}" for seed in range(7, 13)),
     }
 }
@@ -155,7 +154,6 @@ def family_panel(family: str, *, items: int = 24) -> Panel:
         "uses": ("base@2", "control", "rationaliser"),
         "bypasses": ("bypass", "bypass@2"),
         "late": ("late",),
-        "mixture": (),
         "harmless": tuple(f"tuning@{seed}" for seed in range(1, 7)),
     }
     more = _MORE.get(family, {})
