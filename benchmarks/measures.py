@@ -33,7 +33,7 @@ from mechcot.core.trace import Span, Trace
 from mechcot.measures.inputs import Inputs
 from mechcot.measures.registry import MEASURES, STANDARD
 from mechcot.model.generation.ask_answer import read_continuation
-from mechcot.model.prefix.lockstep import TASKS_AT_ONCE, together
+from mechcot.model.prefix.lockstep import companies, together
 from mechcot.model.prefix.memory import Limit
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.token_count import counted
@@ -251,6 +251,16 @@ def line(
     return f"| {' | '.join([name, *cells, *theirs, f'{slow / ours:.1f}x', f'{far:.0e}'])} |"
 
 
+def side_by_side(
+    reader: Reasoner, name: str, work: Sequence[tuple[Trace, Inputs]]
+) -> list[Measurement]:
+    """One measure of all chains, in the companies in which `mechcot compare` takes them."""
+    tasks = [partial(MEASURES[name].run, reader, *item) for item in work]
+    sizes = [len(trace) for trace, _ in work]
+    parts = (together(tasks[p], sizes=sizes[p], limit=Limit()) for p in companies(sizes))
+    return [measurement for part in parts for measurement in part]
+
+
 def beside(
     reader: Reasoner,
     name: str,
@@ -267,21 +277,13 @@ def beside(
         alone: Their measurements, one at a time.
         seconds: What those took.
     """
-    tasks = [partial(MEASURES[name].run, reader, *item) for item in work]
-    sizes = [len(trace) for trace, _ in work]
     measured: list[Measurement] = []
-
-    def run() -> None:
-        for start in range(0, len(tasks), TASKS_AT_ONCE):
-            here = slice(start, start + TASKS_AT_ONCE)
-            measured.extend(together(tasks[here], sizes=sizes[here], limit=Limit()))
-
-    together(tasks[:2], sizes=sizes[:2], limit=Limit())
+    side_by_side(reader, name, work[:2])
     with counted(reader) as before:
-        for task in tasks:
-            task()
+        for item in work:
+            MEASURES[name].run(reader, *item)
     with counted(reader) as now:
-        took = cpu_seconds(run)
+        took = cpu_seconds(lambda: measured.extend(side_by_side(reader, name, work)))
     numbers = [(m.value, *m.scalars.values()) for m in (*alone, *measured)]
     differences = np.abs(np.array(numbers[: len(alone)]) - np.array(numbers[len(alone) :]))
     return [

@@ -12,19 +12,16 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.measures import reader_of, work_of
+from benchmarks.measures import reader_of, side_by_side, work_of
 from mechcot.core.errors import DoesNotFit, NotMeasurable
 from mechcot.core.trace import Trace
 from mechcot.measures.inputs import Inputs
-from mechcot.measures.registry import MEASURES, STANDARD
-from mechcot.model.prefix.lockstep import companies, together
-from mechcot.model.prefix.memory import Limit
+from mechcot.measures.registry import STANDARD
 from mechcot.model.reasoner import Reasoner
 from mechcot.model.token_count import counted
 
@@ -54,9 +51,8 @@ def random_reader(shape: str, *, context: int, device: str, dtype: torch.dtype) 
     torch.manual_seed(0)
     with torch.device(device):
         model = AutoModelForCausalLM.from_config(config, dtype=dtype).eval()
-    model.lm_head.weight.data[len(tokenizer) :] = (
-        0  # some token of the tokenizer has a logit above 0
-    )
+    # some token of the tokenizer has a logit above 0
+    model.lm_head.weight.data[len(tokenizer) :] = 0
     return Reasoner.of(model, tokenizer, name=shape)
 
 
@@ -93,14 +89,6 @@ def plain(reader: Reasoner, traces: Sequence[Trace]) -> None:
     reader.model(input_ids=rows, use_cache=False, logits_to_keep=1).logits.sum().item()
 
 
-def measured(reader: Reasoner, name: str, work: Sequence[tuple[Trace, Inputs]]) -> None:
-    """One measure of all chains, side by side."""
-    tasks = [partial(MEASURES[name].run, reader, *item) for item in work]
-    sizes = [len(trace) for trace, _ in work]
-    for part in companies(sizes):
-        together(tasks[part], sizes=sizes[part], limit=Limit())
-
-
 def line(reader: Reasoner, name: str, work: Sequence[tuple[Trace, Inputs]], alone: float) -> str:
     """The table's line of a measure.
 
@@ -112,10 +100,10 @@ def line(reader: Reasoner, name: str, work: Sequence[tuple[Trace, Inputs]], alon
     """
     size = sum(trace.cuts()[-1] for trace, _ in work)
     try:
-        measured(reader, name, work[:2])
+        side_by_side(reader, name, work[:2])
         memory = peak(reader)
         with counted(reader) as count:
-            took = seconds(lambda: measured(reader, name, work))
+            took = seconds(lambda: side_by_side(reader, name, work))
     except (NotMeasurable, DoesNotFit) as reason:
         return f"| {name} | {str(reason)[:60]} | | | | |"
     rate = count.tokens / took / (size / alone)

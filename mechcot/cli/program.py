@@ -19,7 +19,7 @@ def program() -> None:
         main()
     except SystemExit as end:
         code = end.code or 0
-    if isinstance(code, int) and _alone() and _written():
+    if isinstance(code, int) and _alone():
         atexit._run_exitfuncs()
         if _written():
             os._exit(code)
