@@ -11,6 +11,8 @@ import peft
 import pytest
 import torch
 from peft import PeftModel, get_peft_model
+from peft.tuners.lora.layer import Linear as LoraLinear
+from peft.tuners.lora.layer import LoraLayer
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -18,6 +20,7 @@ from mechcot.core.errors import UserError
 from mechcot.doctor import model as lines
 from mechcot.model.loading import adapters
 from mechcot.model.loading.fingerprints import hash_text_files
+from mechcot.model.loading.low_rank import LowRankLinear
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.pairs import load_models, load_pair, with_adapter
 from mechcot.model.loading.spec import PROMPTS, parse_spec
@@ -119,6 +122,28 @@ def test_two_adapters_share_their_base_and_are_what_each_is_alone(
     assert float((one - two).abs().max()) > 1e-2
     tables = [{w.data_ptr() for w in reader.model.parameters()} for reader in pair]
     assert len(tables[0] & tables[1]) > len(tables[0]) / 3
+
+
+def test_plain_lora_adds_in_place_and_all_else_stays_with_peft(checkpoint, tmp_path):
+    base = checkpoint("qwen2")
+    dropped = peft.LoraConfig(**{**LORA, "r": 3}, lora_alpha=7, lora_dropout=0.5)
+    folder = save(base, tmp_path / "plain", dropped)
+    reader = Reasoner.load(f"{base}+{folder}", device="cpu")
+    quick = [layer for layer in reader.model.modules() if isinstance(layer, LowRankLinear)]
+    assert len(quick) == 2 * reader.model.config.num_hidden_layers
+    x = torch.randn(2, 5, quick[0].in_features).transpose(0, 1).requires_grad_()
+    ours, theirs = quick[0](x), LoraLinear.forward(quick[0], x)
+    assert torch.allclose(ours, theirs, atol=1e-6)
+    for out in (ours, theirs):
+        assert not torch.allclose(out, quick[0].base_layer(x), atol=1e-2)
+    grads = [torch.autograd.grad(out.square().sum(), x)[0] for out in (ours, theirs)]
+    assert torch.allclose(*grads, atol=1e-4)
+    for name in ("dora", "embedding"):
+        other = save(base, tmp_path / name, INSIDE[name]())
+        kept = Reasoner.load(f"{base}+{other}", device="cpu").model.modules()
+        lora = [layer for layer in kept if isinstance(layer, LoraLayer)]
+        assert lora
+        assert not any(isinstance(layer, LowRankLinear) for layer in lora)
 
 
 OUTSIDE = {

@@ -203,9 +203,11 @@ def _moved(
     Raises:
         UserError: The adapter acts outside the layers.
     """
+    from mechcot.model.loading.low_rank import quicken
+
     config, inner = wrapped.active_peft_config, wrapped.get_base_model()
     try:
-        theirs, ours = _logits(wrapped, ids), _logits(inner, ids)
+        theirs, ours = _logits(wrapped, ids), _logits(quicken(inner), ids)
     except _FAULTS as error:
         detail = f"it does not run on plain token ids: {' '.join(str(error).split())[:120]}"
         raise UserError(_outside(name, folder, config, detail)) from error
