@@ -138,6 +138,16 @@ def test_plain_lora_adds_in_place_and_all_else_stays_with_peft(checkpoint, tmp_p
         assert not torch.allclose(out, quick[0].base_layer(x), atol=1e-2)
     grads = [torch.autograd.grad(out.square().sum(), x)[0] for out in (ours, theirs)]
     assert torch.allclose(*grads, atol=1e-4)
+    halved = Reasoner.load(f"{base}+{folder}", device="cpu", dtype="bfloat16")
+    half = [layer for layer in halved.model.modules() if isinstance(layer, LowRankLinear)]
+    assert {w.dtype for layer in half for w in layer.parameters()} == {torch.bfloat16}
+    exact = logits(reader.model, IDS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bases = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
+        peft_half = PeftModel.from_pretrained(bases, folder).eval()
+    ours, theirs = ((logits(m, IDS).float() - exact).abs().mean() for m in (halved.model, peft_half))
+    assert 0 < float(ours) < 1.3 * float(theirs)
     for name in ("dora", "embedding"):
         other = save(base, tmp_path / name, INSIDE[name]())
         kept = Reasoner.load(f"{base}+{other}", device="cpu").model.modules()

@@ -1,4 +1,8 @@
-"""LoRA layers that add their part in place: the same sum as PEFT's own, without three more copies of every output."""
+"""LoRA layers that add their part in place: the same sum as PEFT's own, without three more copies of every output.
+
+PEFT keeps an adapter in float32 over a base in half precision, and runs all of its products there, with a copy of every input. Here an adapter has
+the precision of its base, as in a model that serves it; the sum is rounded once.
+"""
 
 from peft.tuners.lora.layer import Linear
 from torch import Tensor, nn
@@ -32,17 +36,15 @@ def quicken(model: nn.Module) -> nn.Module:
     for layer in model.modules():
         if type(layer) is Linear and _plain(layer):
             layer.__class__ = LowRankLinear
+            for part in (layer.lora_A, layer.lora_B):
+                part.to(layer.base_layer.weight.dtype)
     return model
 
 
 def _plain(layer: Linear) -> bool:
-    """Return whether one adapter of the plain kind acts on a dense layer, all in one precision."""
+    """Return whether one adapter of the plain kind acts on a dense layer."""
     names, base = list(layer.active_adapters), layer.base_layer
     if len(names) != 1 or names[0] not in layer.lora_A or type(base) is not nn.Linear:
         return False
-    down, up = layer.lora_A[names[0]], layer.lora_B[names[0]]
-    return (
-        not (layer.training or layer.merged or layer.disable_adapters or layer.lora_variant)
-        and up.bias is None
-        and {down.weight.dtype, up.weight.dtype} == {base.weight.dtype}
-    )
+    changed = layer.training or layer.merged or layer.disable_adapters or layer.lora_variant
+    return not changed and layer.lora_B[names[0]].bias is None
