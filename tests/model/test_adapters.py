@@ -11,8 +11,7 @@ import peft
 import pytest
 import torch
 from peft import PeftModel, get_peft_model
-from peft.tuners.lora.layer import Linear as LoraLinear
-from peft.tuners.lora.layer import LoraLayer
+from peft.tuners.lora.layer import Linear as LoraLinear, LoraLayer
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -48,6 +47,8 @@ INSIDE: dict[str, Any] = {
     "head": lambda: peft.LoraConfig(**LM, r=2, target_modules=["lm_head"]),
     "token rows": lambda: peft.LoraConfig(**LORA, trainable_token_indices=[9, 77]),
     "only token rows": lambda: peft.TrainableTokensConfig(**LM, token_indices=[123, 200]),
+    "pissa": lambda: peft.LoraConfig(**LORA, init_lora_weights="pissa"),
+    "olora": lambda: peft.LoraConfig(**LORA, init_lora_weights="olora"),
     "ia3": lambda: peft.IA3Config(**QV, feedforward_modules=[]),
     "vera": lambda: peft.VeraConfig(**LM, target_modules=["q_proj"], r=4),
     "loha": lambda: peft.LoHaConfig(**QV, r=2),
@@ -146,7 +147,9 @@ def test_plain_lora_adds_in_place_and_all_else_stays_with_peft(checkpoint, tmp_p
         warnings.simplefilter("ignore")
         bases = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
         peft_half = PeftModel.from_pretrained(bases, folder).eval()
-    ours, theirs = ((logits(m, IDS).float() - exact).abs().mean() for m in (halved.model, peft_half))
+    ours, theirs = (
+        (logits(m, IDS).float() - exact).abs().mean() for m in (halved.model, peft_half)
+    )
     assert 0 < float(ours) < 1.3 * float(theirs)
     for name in ("dora", "embedding"):
         other = save(base, tmp_path / name, INSIDE[name]())
@@ -154,6 +157,60 @@ def test_plain_lora_adds_in_place_and_all_else_stays_with_peft(checkpoint, tmp_p
         lora = [layer for layer in kept if isinstance(layer, LoraLayer)]
         assert lora
         assert not any(isinstance(layer, LowRankLinear) for layer in lora)
+
+
+def test_what_acts_in_place_changes_nobody_elses_tensor(checkpoint, tmp_path):
+    base = checkpoint("qwen2")
+    reader = Reasoner.load(
+        f"{base}+{save(base, tmp_path / 'plain', INSIDE['lora']())}", device="cpu"
+    )
+    layer = next(part for part in reader.model.modules() if isinstance(part, LowRankLinear))
+    x, caught = torch.randn(3, layer.in_features), []
+    ours, plain = layer(x), layer.base_layer(x)
+    handle = layer.base_layer.register_forward_hook(lambda *call: caught.append(call[2]))
+    assert torch.equal(layer(x), ours)
+    handle.remove()
+    assert torch.equal(caught[0], plain)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.allclose(layer(x).float(), ours, atol=0.1)
+    layer.enable_adapters(enabled=False)
+    assert torch.equal(layer(x), plain)
+    layer.enable_adapters(enabled=True)
+    layer.merge()
+    assert torch.allclose(layer(x), ours, atol=1e-5)
+
+
+def test_an_adapter_that_wants_more_than_half_precision_stays_with_peft(checkpoint, tmp_path):
+    base = checkpoint("qwen2")
+    loud = peft.LoraConfig(**{**QV, "target_modules": "all-linear"}, r=2, lora_alpha=4e5)
+    folder = save(base, tmp_path / "loud", loud, noise=0.01)
+    reader = Reasoner.load(f"{base}+{folder}", device="cpu", dtype="bfloat16")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bases = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
+        oracle = PeftModel.from_pretrained(bases, folder).eval()
+    assert torch.equal(logits(reader.model, IDS), logits(oracle, IDS))
+    assert not any(isinstance(part, LowRankLinear) for part in reader.model.modules())
+
+
+def test_a_start_that_is_drawn_or_lost_is_refused_and_the_random_numbers_go_on(
+    checkpoint, tmp_path
+):
+    base = checkpoint("qwen2")
+    fast = peft.LoraConfig(**LORA, init_lora_weights="pissa_niter_1")
+    folder = save(base, tmp_path / "fast", fast)
+    with pytest.raises(
+        UserError, match=r"another model at every load.*'pissa_niter_1'.* plain LoRA"
+    ):
+        Reasoner.load(f"{base}+{folder}", device="cpu")
+    plain = save(base, tmp_path / "plain", INSIDE["lora"]())
+    before = torch.random.get_rng_state()
+    Reasoner.load(f"{base}+{plain}", device="cpu")
+    assert torch.equal(torch.random.get_rng_state(), before)
+    file = plain / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"init_lora_weights": "corda"}))
+    with pytest.raises(UserError, match=r"cannot be loaded.*'corda'.* plain LoRA"):
+        Reasoner.load(f"{base}+{plain}", device="cpu")
 
 
 OUTSIDE = {

@@ -20,9 +20,16 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mechcot.core.errors import UserError
+from mechcot.model.loading.adapter_starts import (
+    as_plain,
+    is_drawn,
+    lost_start,
+    repeatable,
+    rewritten_at_load,
+)
 from mechcot.model.loading.spec import has_tokenizer
 from mechcot.model.loading.tensor_files import tensor_shapes
-from mechcot.model.loading.weights import freeze
+from mechcot.model.loading.weights import freeze, same_storage
 
 SPREAD = 32
 """Token ids, evenly over the vocabulary, of a text on which an adapter is tried."""
@@ -30,6 +37,8 @@ _MARKED = 64
 """Most token ids that an adapter names itself and that are tried with them."""
 NOTHING = 1e-5
 """Largest change of a logit, relative to the largest logit, that is rounding (float32)."""
+_DRAWN = 0.01
+"""Largest difference between two loads, relative to the largest logit: about the rounding of half precision."""
 _ROWS = 4096
 """Rows of an embedding that are compared at once."""
 _ROOT = "base_model.model."
@@ -43,7 +52,7 @@ _FAULTS = (
 def attach(model: nn.Module, folder: str, *, name: str) -> nn.Module:
     """Put a PEFT adapter inside the layers of `model`, in place, and return the same module.
 
-    Costs three forwards over some 40 tokens.
+    Costs three forwards over some 40 tokens. Draws nothing from the caller's random numbers.
 
     Args:
         model: The base, not wrapped yet; parameters that the adapter overwrites are copied before.
@@ -56,10 +65,11 @@ def attach(model: nn.Module, folder: str, *, name: str) -> nn.Module:
     Raises:
         UserError: The adapter was made for another model, acts outside the layers, or does nothing.
     """
-    from peft import PeftConfig, PeftModel, get_peft_model_state_dict
+    from peft import PeftConfig, get_peft_model_state_dict
 
     files = sorted(Path(folder).glob("adapter_model*.safetensors"))
     shapes = {key: shape for path in files for key, shape in tensor_shapes(path).items()}
+    config: Any = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # what it warns of is an error below
@@ -69,22 +79,30 @@ def attach(model: nn.Module, folder: str, *, name: str) -> nn.Module:
                 raise UserError(_outside(name, folder, config, "it adds tokens of its own"))
             table: Any = model
             before = table.get_input_embeddings().weight
-            _own(model, _overwritten(shapes, model))
+            _own(model, _overwritten({*shapes, *rewritten_at_load(config, shapes)}, model))
             _resize(model, shapes, folder=folder, name=name)
             ids = _text(model, config)
             plain = _logits(model, ids)
-            wrapped = PeftModel.from_pretrained(model, folder)
+            twin = same_storage(model) if is_drawn(config) else None
+            wrapped = _wrapped(model, folder, seed=0)
+            again = wrapped if twin is None else _wrapped(twin, folder, seed=1)
             got = set(get_peft_model_state_dict(wrapped, save_embedding_layers=False))
     except _FAULTS as error:
         detail = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(_mismatch(name, folder, detail, model)) from error
+        raise UserError(_mismatch(name, folder, detail, model, lost_start(config))) from error
     expected = set(shapes)
     lost = sorted(key for key in expected - got if "embed" not in key and "lm_head" not in key)
     unfilled = sorted(got - expected)
     if lost or unfilled:
         detail = f"its weight {lost[0]} has no place" if lost else f"it lacks {unfilled[0]}"
         raise UserError(_mismatch(name, folder, detail, model))
-    moved = _moved(wrapped.eval(), plain, ids, folder=folder, name=name)
+    apart = 0.0 if twin is None else _distance(_logits(again, ids), _logits(wrapped, ids))
+    if apart > _DRAWN:
+        raise UserError(
+            f"{name}: the adapter in {folder} is another model at every load: two loads by PEFT differ by {apart:.2g} of the "
+            f"largest logit. {as_plain(config.init_lora_weights)}"
+        )
+    moved = _moved(wrapped, plain, ids, folder=folder, name=name)
     if not math.isfinite(moved) and bool(plain.isfinite().all()):
         raise UserError(
             f"{name}: with the adapter in {folder} the logits are not finite: a weight, or lora_alpha in its "
@@ -207,15 +225,32 @@ def _moved(
 
     config, inner = wrapped.active_peft_config, wrapped.get_base_model()
     try:
-        theirs, ours = _logits(wrapped, ids), _logits(quicken(inner), ids)
+        theirs, undo = _logits(wrapped, ids), quicken(inner)
+        ours = _logits(inner, ids)
+        if _distance(theirs, ours) > _tolerance(plain):  # half precision is too little for it
+            undo()
+            ours = _logits(inner, ids)
     except _FAULTS as error:
         detail = f"it does not run on plain token ids: {' '.join(str(error).split())[:120]}"
         raise UserError(_outside(name, folder, config, detail)) from error
     apart = _distance(theirs, ours)
-    if apart > (10 * NOTHING if plain.dtype is torch.float32 else 0.05):
+    if apart > _tolerance(plain):
         detail = f"its layers alone miss PEFT's logits by {apart:.2g} of the largest"
         raise UserError(_outside(name, folder, config, detail))
     return _distance(ours, plain)
+
+
+def _wrapped(model: Any, folder: str, *, seed: int) -> Any:
+    """The model in PEFT's wrapper, its layers changed in place."""
+    from peft import PeftModel
+
+    with repeatable(model, seed):
+        return PeftModel.from_pretrained(model, folder).eval()
+
+
+def _tolerance(logits: Tensor) -> float:
+    """Largest distance between logits of one model."""
+    return 10 * NOTHING if logits.dtype is torch.float32 else 0.05
 
 
 def _distance(left: Tensor, right: Tensor) -> float:
@@ -239,7 +274,7 @@ def _moves_a_row(wrapped: Any, before: Tensor) -> bool:
 # --- sentences ------------------------------------------------------------------------------------
 
 
-def _mismatch(name: str, folder: str, detail: str, model: Any) -> str:
+def _mismatch(name: str, folder: str, detail: str, model: Any, start: str | None = None) -> str:
     rows, tokens = int(model.get_input_embeddings().weight.shape[0]), _tokens_beside(folder)
     if tokens > rows:
         return (
@@ -248,6 +283,8 @@ def _mismatch(name: str, folder: str, detail: str, model: Any) -> str:
             f"the adapter. Do to the base what was done then (resize_token_embeddings({tokens}), the same values in the "
             "new rows), save it with save_pretrained, and name that folder before the +."
         )
+    if start is not None:
+        return f"{name}: the adapter in {folder} cannot be loaded ({detail}). {as_plain(start)}"
     return (
         f"{name}: the adapter in {folder} does not fit this base ({detail}). It says that it was trained on "
         f"{made_for(folder)}; name that model before the +."

@@ -90,10 +90,18 @@ def freeze(model: nn.Module) -> nn.Module:
 def same_storage(model: nn.Module) -> nn.Module:
     """A second module tree over the same parameters and buffers: no weight is copied.
 
-    Hooks, wrappers and adapters put on one tree do not touch the other.
+    Hooks, wrappers and adapters put on one tree do not touch the other, nor does a parameter that is given other data
+    (`weight.data = ...`, as some adapters' loading does): each tree has parameters of its own over the same storage.
     """
     shared = [*model.parameters(), *model.buffers()]
-    return copy.deepcopy(model, {id(tensor): tensor for tensor in shared})
+    return copy.deepcopy(model, {id(tensor): _over_same_storage(tensor) for tensor in shared})
+
+
+def _over_same_storage(tensor: torch.Tensor) -> torch.Tensor:
+    """A plain parameter again over its own data; whatever else a module holds stays itself."""
+    if type(tensor) is not nn.Parameter:
+        return tensor
+    return nn.Parameter(tensor.data, requires_grad=tensor.requires_grad)
 
 
 @functools.cache
