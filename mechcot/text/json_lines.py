@@ -10,6 +10,8 @@ from typing import Any
 from mechcot.core.errors import UserError
 
 _SPACE = re.compile(r"\s*")
+_EXACT = 2**53
+"""Whole numbers below it are exact as floats."""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -172,7 +174,8 @@ def text_field(record: Mapping[str, Any], key: str, *, where: str) -> str:
         )
     value = record[key]
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value:
-        return str(value)
+        whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+        return str(int(value) if whole else value)  # a table writes 7.0 where a row lacks a number
     if not isinstance(value, str):
         raise UserError(f"{where}: {key!r} must be text, got {type(value).__name__}")
     if not value.strip():

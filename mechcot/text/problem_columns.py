@@ -18,6 +18,7 @@ from mechcot.text.boxed_answers import boxed
 from mechcot.text.field_names import (
     CHATS,
     IDS,
+    QUESTION_FIELDS,
     REFERENCE,
     WORKED,
     dig,
@@ -34,6 +35,21 @@ _ANSWERS = (
 )
 _SOLUTIONS = ("completion", "response", "output", "solution")
 _CONTEXTS = ("context", "passage", "article", "paragraph")
+KNOWN_COLUMNS = frozenset(
+    name
+    for name in (
+        *QUESTION_FIELDS,
+        *_ANSWERS,
+        *IDS,
+        *_CONTEXTS,
+        "prompt",
+        "choices",
+        "options",
+        "stratum",
+    )
+    if "." not in name
+)
+"""Columns that mean something here."""
 _LABEL = 3
 """Words: a shorter one is a label and no text to ask about."""
 _CELLS = (*CHATS, "prompt", "completion", "question", "input")
@@ -58,6 +74,9 @@ def found_columns(
     ]
     found = {name: column for name in missing if (column := _column(rows, name, where=where))}
     said = [f"{column!r} for the {name}" for name, column in found.items()]
+    asked = fields.get("question", found.get("question", "question"))
+    if any(_is_chat(chat := dig(row, asked)) and _instructed(chat) for row in rows):
+        said.append("its last user message without its system message (--instruction says one)")
     if rows and "id" in missing and "id" not in found:
         found["id"] = ""
         said.append("the number of a row for its id")
@@ -166,6 +185,11 @@ def _is_chat(value: Any) -> bool:
         and bool(value)
         and all(isinstance(turn, Mapping) and role_of(turn) for turn in value)
     )
+
+
+def _instructed(chat: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a chat has a message of the system, which is no part of the question."""
+    return any(role_of(turn) in {"system", "developer"} for turn in chat)
 
 
 def _one_question(value: Any, column: str, *, where: str) -> None:

@@ -4,6 +4,7 @@ Every fault of the input is found here, before anything heavy is loaded, and nam
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from glob import escape
@@ -20,6 +21,7 @@ from mechcot.text.field_names import can_be_answered, column_and_rules, dig, sho
 from mechcot.text.json_lines import line_of, text_field
 from mechcot.text.option_columns import answers_way, options_of, with_options
 from mechcot.text.problem_columns import (
+    KNOWN_COLUMNS,
     columns_said,
     found_columns,
     found_text,
@@ -30,6 +32,7 @@ from mechcot.text.problem_columns import (
 )
 from mechcot.text.records import records
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
+from mechcot.text.usual_names import usual_names
 
 _FIELDS = ("id", "question", "answer")
 PROBLEM_FIELDS = (*_FIELDS, "stratum")
@@ -137,6 +140,12 @@ def _from_file(path: Path, fields: Mapping[str, str]) -> list[Problem]:
         problems.append(problem)
     if not problems:
         raise UserError(f"{path}: no problems in it; expected records with id, question, answer")
+    questions = Counter(problem.question for problem in problems)
+    if more := len(problems) - len(questions):
+        _say_once(
+            f"{path}: {more} of {len(problems)} questions stand there before under another id; each counts as an item of its own, so that "
+            "intervals are narrower than the questions allow; leave the repeated ones out"
+        )
     return problems
 
 
@@ -147,9 +156,11 @@ def _of_rows(
     nowhere, keys = dict(fields), dict[str, None]()
     rows = [(where, number, with_cells(record)) for where, number, record in rows]
     first = rows[0][0] if rows else source
-    found, said = found_columns([record for *_, record in rows], fields, where=first)
+    plain, usual = usual_names([record for *_, record in rows], KNOWN_COLUMNS, kept=_kept(fields))
+    rows = [(*row[:2], record) for row, record in zip(rows, plain, strict=True)]
+    found, said = found_columns(plain, fields, where=first)
     way, more = _options_way(rows, fields.get("answer", found.get("answer", "answer")))
-    if sentence := columns_said([*said, *more]):
+    if sentence := columns_said([*usual, *said, *more]):
         _say_once(f"{source}: {sentence}")
     for place, (where, number, record) in enumerate(rows, start=1):
         nowhere = {name: path for name, path in nowhere.items() if dig(record, path) is None}
@@ -164,6 +175,12 @@ def _of_rows(
         raise UserError(
             f"{source}: {path!r} has a value in no row (--field {name}={path}); the rows have {', '.join(sorted(keys))}"
         )
+
+
+def _kept(fields: Mapping[str, str]) -> set[str]:
+    """The columns that a user's fields name, whole or as the head of a path."""
+    columns = {column_and_rules(path)[0] for path in fields.values()}
+    return columns | {column.partition(".")[0] for column in columns}
 
 
 def _options_way(
@@ -226,6 +243,7 @@ def to_problem(
     short = stated_reference(answer, column["answer"], where=where)
     if short != answer:
         meta["solution"] = answer
+    short = short.strip()
     if short and (options := options_of(record, where=where)):
         question, short = with_options(question, short, options, way, where=where)
     if dig(record, column["id"]) is None and short_reference(answer) != answer:
@@ -261,7 +279,7 @@ def _text(
 
 
 def _one_text(value: Any, path: str, *, where: str) -> None:
-    """See that an answer is no truth value and no list of several.
+    """See that an answer is no truth value, no list of several and no object.
 
     Raises:
         UserError: It is; the message has the option that reads it.
@@ -273,6 +291,12 @@ def _one_text(value: Any, path: str, *, where: str) -> None:
     if isinstance(value, list) and value:
         raise UserError(
             f"{where}: {path!r} must be text, got list; say which one is meant, such as the first: --field answer={path}.0"
+        )
+    texts = [key for key, inner in value.items() if inner] if isinstance(value, dict) else []
+    if texts:
+        options = " or ".join(f"--field answer={path}.{key}" for key in texts[:4])
+        raise UserError(
+            f"{where}: {path!r} must be text, got an object; say which part of it: {options}"
         )
 
 

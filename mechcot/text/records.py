@@ -42,6 +42,7 @@ _ASKS = frozenset({
 })  # fmt: skip
 _EVAL = b"PK\x03\x04"
 _PARQUET = b"PAR1"
+_GZIP = b"\x1f\x8b"
 
 
 def records(path: Path, *, kind: str | None = None) -> Iterator[_Record]:
@@ -73,6 +74,8 @@ def _opened(path: Path, kind: str | None) -> Iterator[_Record]:
     head = read_bytes(path, expected="a file of records, one problem or chain each", size=4)
     if head == _EVAL:
         return _eval_log(path)
+    if head[:2] == _GZIP:
+        raise UserError(f"{path}: a packed file (gzip); expected it unpacked, as `gunzip` does")
     if head == _PARQUET:
         return _parquet(path)
     if path.suffix in {".csv", ".tsv"}:
@@ -206,13 +209,22 @@ def _csv(path: Path) -> Iterator[_Record]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             names = file.readline()
             file.seek(0)
-            rows = list(csv.DictReader(file, delimiter=max(_DELIMITERS, key=names.count)))
+            delimiter = max(_DELIMITERS, key=names.count)
+            table = csv.DictReader(file, delimiter=delimiter)
+            rows, columns = list(table), list(table.fieldnames or ())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(
             f"{path}: not a table that can be read ({error}); expected UTF-8 with a line of names"
         ) from error
+    if twice := {name for name in columns if name and columns.count(name) > 1}:
+        raise UserError(f"{path}: the column {min(twice)!r} stands twice in the line of names")
     for number, row in enumerate(rows, start=1):
         where = f"{path}: row {number}"
+        if any(row.get(None) or ()):  # pyright: ignore[reportArgumentType, reportCallIssue]
+            raise UserError(
+                f"{where} has more values than the {len(columns)} columns that the line of names has; put a text that holds {delimiter!r} in "
+                'quotes ("...")'
+            )
         record = {str(key): value for key, value in row.items() if key and value not in (None, "")}
         if record:  # a line of a spreadsheet that was emptied
             yield where, number, checked(record, where=where)

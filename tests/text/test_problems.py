@@ -424,3 +424,65 @@ def test_nothing_is_said_of_the_columns_of_an_empty_file(tmp_path, capsys):
     with pytest.raises(UserError, match="no problems in it"):
         load_problems(write(tmp_path))
     assert capsys.readouterr() == ("", "")
+
+
+def test_columns_are_found_however_people_write_them(tmp_path, capsys):
+    path = tmp_path / "table.csv"
+    path.write_text("Question ID,Question,Correct Answer,Note\nx,1+1?,2,easy\ny,3+4?,7,\n")
+    first, second = load_problems(path)
+    assert (first.id, first.question, first.answer, second.id) == ("x", "1+1?", "2", "y")
+    assert first.meta == {"Note": "easy"}
+    said = "'Question ID' for 'question_id', 'Question' for 'question', 'Correct Answer' for 'correct_answer'"
+    assert said in " ".join(capsys.readouterr().err.split())
+    named = load_problems(path, fields={"answer": "Question ID"})
+    assert [problem.answer for problem in named] == ["x", "y"]
+    both = write(tmp_path, {"question": "1+1?", "Question": "other", "answer": "2"})
+    assert load_problems(both)[0].question == "1+1?"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("question,answer\nAda has 3, Bo has 4. In all, how many?,7\n", "row 1 has more values than the 2 columns"),
+        ("question,answer,answer\n1+1?,2,3\n", "'answer' stands twice"),
+    ],
+)  # fmt: skip
+def test_a_table_whose_values_have_no_columns_is_refused(tmp_path, text, said):
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=said):
+        load_problems(path)
+    path.write_text("question,answer,\n1+1?,2,\n")  # a spreadsheet's empty column
+    assert load_problems(path)[0].answer == "2"
+
+
+def test_a_whole_number_is_one_however_a_table_holds_it(tmp_path):
+    rows = (
+        {"id": 1.0, "question": "a?", "answer": 7.0},
+        {"id": 2.0, "question": "b?", "answer": 0.5},
+    )
+    problems = load_problems(write(tmp_path, *rows))
+    assert [(each.id, each.answer) for each in problems] == [("1", "7"), ("2", "0.5")]
+    assert (
+        load_problems(write(tmp_path, {"question": "a?", "answer": " 7 pens. "}))[0].answer
+        == "7 pens."
+    )
+
+
+def test_what_is_packed_repeated_or_left_out_is_said(tmp_path, capsys):
+    path = tmp_path / "packed.jsonl"
+    path.write_bytes(b"\x1f\x8b\x08\x00")
+    with pytest.raises(UserError, match="gzip"):
+        load_problems(path)
+    path = write(tmp_path, *({"question": f"{i % 3}+1?", "answer": "2"} for i in range(5)))
+    assert len(load_problems(path)) == 5
+    assert "2 of 5 questions stand there before" in " ".join(capsys.readouterr().err.split())
+    chat = [{"role": role, "content": role} for role in ("system", "user", "assistant")]
+    path = tmp_path / "chat.jsonl"
+    path.write_text(json.dumps({"messages": chat}))
+    assert load_problems(path)[0].question == "user"
+    assert "without its system message" in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(
+        UserError, match=re.escape("--field answer=answer.value or --field answer=answer.unit")
+    ):
+        load_problems(write(tmp_path, {"question": "q", "answer": {"value": 7, "unit": "pens"}}))
