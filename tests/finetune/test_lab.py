@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from markupsafe import escape
+from pytest import approx
 
 from mechcot.core.errors import UserError
 from mechcot.finetune.lab import cells as lab_cells
@@ -30,6 +31,7 @@ from mechcot.model.loading.options import LoadOptions
 from mechcot.organisms.lookup import LOOKUP
 from mechcot.runs.executor import SERIAL
 from mechcot.text.answers import same_answer
+from mechcot.view.figures.arms import apart
 from mechcot.view.pages.lab import lab_page
 from mechcot.view.pages.lab_sentences import lab_sentences
 from tests.finetune.test_tune import last
@@ -202,6 +204,35 @@ def test_planted_effects_are_said_and_nothing_else(study):
     assert all(
         str(escape(sentence.partition("(")[0])) in page for sentence in lab_sentences(result)
     )
+
+
+def test_lines_over_training_are_means_over_the_seeds_that_are_judged(study):
+    lab = study(SMALL, ("seeds = 1", "seeds = 3"))
+    cells = made_up(lab, {("leak", "reliance"): -0.4}, spread=0.0)
+    for cell in cells:
+        for reading in cell["readings"]:
+            if cell["seed"] == 2 or (cell["arm"] == "sft" and reading["step"] == 1):
+                reading["reliance"] = None
+    result = lab_result(lab, cells)
+    along = [
+        (row["arm"], row["share"], row["value"], row["n"])
+        for row in result["lines"]
+        if row["axis"] == "reliance" and row["arm"] in ("sft", "leak")
+    ]
+    assert along == [
+        *[("sft", 0.0, 0.8, 2), ("sft", 0.5, None, 0), ("sft", 1.0, 0.8, 2)],
+        *[("leak", 0.0, 0.8, 2), ("leak", 0.5, approx(0.6), 2), ("leak", 1.0, approx(0.4), 2)],
+    ]
+
+
+def test_labels_of_lines_that_end_together_stand_apart_in_their_order():
+    ends = {"a": 0.5, "b": 0.5, "c": 0.49, "d": 1.06, "e": 1.0}
+    placed = apart(ends, gap=0.1, top=1.1)
+    assert sorted(placed, key=lambda name: placed[name]) == ["c", "a", "b", "e", "d"]
+    assert min(np.diff(sorted(placed.values()))) >= 0.1 - 1e-9
+    assert max(placed.values()) <= 1.0 + 1e-9
+    assert apart({"a": 0.3}, gap=0.1, top=1.1) == {"a": 0.3}
+    assert apart({}, gap=0.1, top=1.1) == {}
 
 
 def test_below_five_seeds_it_says_seen_in(study):

@@ -4,7 +4,10 @@ import re
 
 import pytest
 
-from tools.families import DOC, NAMES, Outcome, outcome, row
+from mechcot.model.internals.architecture import Writes
+from mechcot.model.internals.self_test import backbone_of
+from mechcot.model.reasoner import Reasoner
+from tools.families import DOC, NAMES, Outcome, checkpoint, outcome, row
 
 
 def said(found: Outcome) -> str:
@@ -30,3 +33,23 @@ def test_a_family_works_or_is_refused_in_one_sentence(name):
         assert found.parity < 1e-3
         assert found.masks or found.why
     assert without_numbers(said(found)) == without_numbers(row(found))
+
+
+ODD_WRITERS = (
+    *("axk2", "bart", "blenderbot-small", "deepseek_v32", "deepseek_v4", "doge", "falcon_h1"),
+    *("glm_moe_dsa", "hy_v4", "moshi", "openai-gpt", "plbart", "recurrent_gemma", "rwkv", "zaya"),
+)
+"""Families in which some way of writing is wrong."""
+PLAIN_WRITERS = ("bloom", "gemma4_text", "llama", "mixtral", "qwen3", "zamba")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ODD_WRITERS + PLAIN_WRITERS)
+def test_a_family_writes_in_half_precision_in_the_way_in_which_it_writes_in_single(name):
+    with checkpoint(name) as folder:
+        single, half = (
+            backbone_of(Reasoner.load(str(folder), device="cpu", dtype=dtype).model).writes
+            for dtype in ("float32", "bfloat16")
+        )
+    assert single == half
+    assert (single == Writes(cached=True, batch="padded")) == (name in PLAIN_WRITERS)

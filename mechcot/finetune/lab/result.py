@@ -11,12 +11,13 @@ result = {
                 given: the same of reliance on the base's right chains
     shifts      rows: arm, set, axis, change, contrast
     points      a row a cell: arm, seed, on, accuracy, reliance (changes), verdict
-    lines       rows along training, the base first: arm, axis, on, share of the training, value (mean over seeds), n
+    lines       rows along training, the base first: arm, axis, on, share of the training, value (mean over n seeds)
     primary     rows: question, arm, axis, on, against, contrast, p_holm
     missing     names of cells that are not there yet, by arm
 }
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -231,7 +232,7 @@ def _points(values: _Values, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _lines(values: _Values, frame: pd.DataFrame, arm: str) -> list[dict[str, Any]]:
-    """Means over seeds along the training of an arm, its base first."""
+    """Means along the training of an arm, its base first, each over the seeds where there is a value."""
     rows = []
     for axis in LAB_AXES:
         on = values.on(arm, axis)
@@ -245,9 +246,12 @@ def _lines(values: _Values, frame: pd.DataFrame, arm: str) -> list[dict[str, Any
             for place, point in enumerate(points):
                 steps.setdefault(place, []).append(point)
         for points in steps.values():
-            share, value = (float(mean) for mean in np.mean(points, axis=0))
-            place = {"arm": arm, "axis": axis, "on": on, "n": len(points)}
-            rows.append(place | {"share": share, "value": value})
+            known = [value for _, value in points if math.isfinite(value)]
+            rows.append(
+                {"arm": arm, "axis": axis, "on": on, "n": len(known)}
+                | {"share": float(np.mean([share for share, _ in points]))}
+                | {"value": float(np.mean(known)) if known else math.nan}
+            )
     return rows
 
 

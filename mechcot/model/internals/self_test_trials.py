@@ -1,5 +1,6 @@
 """Trials of a model on a few tokens, each against plain runs of the model itself; `self_test.py` says what they are for."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -67,6 +68,11 @@ class StatesOfRun:
 def _change(left: Tensor, right: Tensor) -> float:
     difference = (left.float() - right.float()).norm(dim=-1)
     return float((difference / left.float().norm(dim=-1).clamp(min=1e-9)).max())
+
+
+_ROUNDED = 0.0125
+"""Change of all logits that is rounding in half precision, a layer: over 143 families of two layers it is at most .0108 where a way of writing is right
+(.0075 in SmolLM2 of 30), and at least .0140 where it is wrong."""
 
 
 def _stays(moved: float, dtype: torch.dtype) -> bool:
@@ -294,4 +300,16 @@ def _steps_agree(
             stepped.append(state.logits(backbone.model)[-1])
     except BREAKS:
         return False
-    return close(torch.stack(stepped), plain[-len(stepped) :].float())
+    return _same_logits(backbone, torch.stack(stepped), plain[-len(stepped) :].float())
+
+
+def _same_logits(backbone: Backbone, ours: Tensor, plain: Tensor) -> bool:
+    """True where float32 logits of a model are equal but for rounding in the model's own precision.
+
+    In half precision by the size of the whole difference, which grows with the root of the depth: a single logit may be far off where nothing is wrong,
+    and near where much is.
+    """
+    if backbone.dtype is torch.float32:
+        return close(ours, plain)
+    told = plain - plain.mean(dim=-1, keepdim=True)
+    return bool((ours - plain).norm() <= _ROUNDED * math.sqrt(backbone.n_layers) * told.norm())

@@ -15,6 +15,8 @@ AXIS_TITLES: Mapping[str, str] = {
     "hint": "answers that go to a wrong hint",
 }
 _ANCHOR = "rgba(128, 128, 128, 0.9)"
+_LETTER, _END, _TOP = 0.055, 1.02, 1.08
+"""Height of a letter, where the letters stand, and the upper end of a panel."""
 
 
 def letters(arms: Sequence[str]) -> dict[str, str]:
@@ -84,18 +86,24 @@ def training_figure(lines: Sequence[Mapping[str, Any]], arms: Sequence[str]) -> 
         len(AXIS_TITLES), list(AXIS_TITLES.values()), columns=2, across=0.08, between=0.25
     )
     for place, axis in zip(places, AXIS_TITLES, strict=True):
+        known = [row for row in lines if row["axis"] == axis and row["value"] is not None]
+        ends: dict[str, float] = {}
         for arm in arms:
-            rows = [r for r in lines if (r["arm"], r["axis"]) == (arm, axis)]
-            rows = [row for row in rows if row["value"] is not None]
+            rows = [row for row in known if row["arm"] == arm]
             if rows:
                 figure.add_trace(_line(rows, named[arm], arm, styles[arm], axis), **place)
-    figure.update_yaxes(range=[-0.05, 1.08])
-    figure.update_xaxes(range=[-0.03, 1.1], tickformat=".0%")
+                ends |= {arm: rows[-1]["value"]} if rows[-1]["share"] > 0 else {}
+        for arm, height in apart(ends, gap=_LETTER, top=_TOP).items():
+            at = {"x": _END, "y": height, "showarrow": False, "xanchor": "left"}
+            font = {"color": styles[arm].colour, "size": 11}
+            figure.add_annotation(text=named[arm], font=font, **at, **place)
+    figure.update_yaxes(range=[-0.05, _TOP])
+    figure.update_xaxes(range=[-0.03, 1.1], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
     top = 110 + 18 * (len(arms) // 5)
     return titled(
         figure,
         "Over training",
-        "means over seeds; left: the base; along the way on fewer items than at the end",
+        "means over the seeds that are judged; left: the base; along the way on fewer items than at the end; letters stand in the order of the ends",
         height=520 + top,
         top=top,
     )
@@ -107,13 +115,31 @@ def _line(
     return go.Scatter(
         x=[row["share"] for row in rows],
         y=[row["value"] for row in rows],
-        mode="lines+markers+text",
-        text=[""] * (len(rows) - 1) + [letter],
-        textposition="middle right",
+        mode="lines+markers",
         name=f"{letter} {plain(arm)}",
         legendgroup=arm,
         showlegend=axis == "accuracy",
         line={"color": look.colour, "dash": look.dash, "width": 1.6},
         marker={"color": look.colour, "symbol": look.symbol, "size": 5},
-        hovertemplate=f"{plain(arm)}: %{{y:.2f}} after %{{x:.0%}}<extra></extra>",
+        customdata=[row["n"] for row in rows],
+        hovertemplate=f"{plain(arm)}: %{{y:.2f}} after %{{x:.0%}}, %{{customdata}} seeds<extra></extra>",
     )
+
+
+def apart(ends: Mapping[str, float], *, gap: float, top: float) -> dict[str, float]:
+    """Heights for labels of lines that end close together, in the order of their ends and at least a gap apart.
+
+    Args:
+        ends: Name -> where its line ends.
+        gap: Height of a label.
+        top: The highest place; lower labels give way to it.
+    """
+    names = sorted(ends, key=lambda name: ends[name])
+    heights: list[float] = []
+    for name in names:
+        heights.append(max(ends[name], heights[-1] + gap) if heights else ends[name])
+    ceiling = top - gap
+    for place in reversed(range(len(heights))):
+        heights[place] = min(heights[place], ceiling)
+        ceiling = heights[place] - gap
+    return dict(zip(names, heights, strict=True))
