@@ -40,7 +40,7 @@ ODD_WRITERS = (
     *("glm_moe_dsa", "hy_v4", "moshi", "openai-gpt", "plbart", "recurrent_gemma", "rwkv", "zaya"),
 )
 """Families in which some way of writing is wrong."""
-PLAIN_WRITERS = ("bloom", "gemma4_text", "llama", "mixtral", "qwen3", "zamba")
+PLAIN_WRITERS = ("bloom", "gemma4_text", "hunyuan_v1_moe", "llama", "mixtral", "olmoe", "zamba")
 
 
 @pytest.mark.slow

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.trace import Span
@@ -75,6 +76,10 @@ _ROUNDED = 0.0125
 (.0075 in SmolLM2 of 30), and at least .0140 where it is wrong."""
 
 
+_RARE = 8
+"""One of so many tokens may take another route."""
+
+
 def _stays(moved: float, dtype: torch.dtype) -> bool:
     return moved <= (1e-5 if dtype is torch.float32 else 0.02)
 
@@ -117,12 +122,29 @@ def is_causal(backbone: Backbone, ids: Tensor, plain: StatesOfRun) -> bool:
     later = StatesOfRun.of(backbone, _other(ids, Span(cut, ids.shape[1])))
     if not _stays(plain.moved(later, slice(0, cut)), backbone.dtype):
         return False
+    same = close if ids.shape[1] > LENGTH else partial(_close_but_for_routes, backbone)
     for stop in range(cut, ids.shape[1], LENGTH):
         part = StatesOfRun.of(backbone, ids[:, :stop])
         pairs = zip((*plain.layers, plain.hidden), (*part.layers, part.hidden), strict=True)
-        if not all(close(whole[:stop], states) for whole, states in pairs):
+        if not all(same(whole[:stop], states) for whole, states in pairs):
             return False
     return True
+
+
+def _close_but_for_routes(backbone: Backbone, left: Tensor, right: Tensor) -> bool:
+    """As `close`; where rounding in half precision may send a token to another expert, a few tokens may differ.
+
+    Not for a family that chooses keys out of the whole text (its trial has a longer one): that moves few tokens, too.
+    """
+    if backbone.dtype is torch.float32 or not _routed(backbone.model):
+        return close(left, right)
+    near = [close(a, b) for a, b in zip(left, right, strict=True)]
+    return near.count(False) <= len(near) / _RARE
+
+
+def _routed(model: nn.Module) -> bool:
+    """Return whether tokens are sent to experts."""
+    return any(name.rpartition(".")[2].endswith("experts") for name, _ in model.named_modules())
 
 
 def takes_masks(backbone: Backbone, ids: Tensor, plain: StatesOfRun) -> bool:
