@@ -152,7 +152,7 @@ def ruler(
     families: Annotated[
         str | None,
         typer.Option(
-            help="Score on these further families instead (lookup,reach,order); writes families.json."
+            help="Score on these further families instead (lookup,reach,order,english); writes families.json."
         ),
     ] = None,
     engine: Engine,

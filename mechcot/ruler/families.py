@@ -32,7 +32,7 @@ from mechcot.stats.measurement_tables import measurements_table
 
 CANNOT: Mapping[str, str] = {
     "items": "no organism of the family decides item by item",
-    "reliance": "the family has one mixture, four are needed",
+    "reliance": "the family has fewer mixtures than the four that are needed",
     "step_to_answer": "the answer always reads the last step: any measure that favours late steps would pass",
     "step_to_step": "each step reads the one before: any measure that favours neighbours would pass",
 }

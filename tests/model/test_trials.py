@@ -19,6 +19,7 @@ from mechcot.measures import (
 )
 from mechcot.measures.inputs import Inputs
 from mechcot.model.internals import self_test
+from mechcot.model.internals.architecture import Writes
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import AttentionKnockout, Intervention, Zero
@@ -256,9 +257,10 @@ def test_texts_without_a_usual_cache_are_those_of_plain_runs(family):
             assert float(logits.max() - logits[trace.ids[at]]) < 1e-3
 
 
-def test_a_row_that_sees_the_others_is_found_and_written_alone():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_row_that_sees_the_others_is_found_and_written_alone(dtype):
     """Plant a fault: every row gets a share of the batch's mean."""
-    model = tiny("llama")
+    model = tiny("llama").to(dtype)
     model.model.layers[1].register_forward_hook(
         lambda _, __, out: out + 0.5 * (out.mean(dim=0, keepdim=True) - out)
     )
@@ -268,9 +270,10 @@ def test_a_row_that_sees_the_others_is_found_and_written_alone():
     assert [t.ids for t in together] == [t.ids for t in alone]
 
 
-def test_a_cache_that_forgets_is_found_and_not_used():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_cache_that_forgets_is_found_and_not_used(dtype):
     """Plant a fault: behind a cache the model loses its first token."""
-    model = tiny("llama")
+    model = tiny("llama").to(dtype)
     inner = model.model.forward
 
     def forward(*args: Any, **named: Any) -> Any:
@@ -282,6 +285,11 @@ def test_a_cache_that_forgets_is_found_and_not_used():
     model.model.forward = forward
     parts = backbone_of(model)
     assert not parts.writes.cached and not parts.forkable
+
+
+def test_rounding_of_a_deep_model_in_half_precision_is_no_fault():
+    deep = tiny("llama", num_hidden_layers=16).to(torch.bfloat16)
+    assert backbone_of(deep).writes == Writes(cached=True, batch="padded")
 
 
 def test_a_limit_of_one_row_is_its_own():
