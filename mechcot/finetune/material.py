@@ -95,11 +95,10 @@ def _of_traces(
     fields = source.fields if problems is None else None
     traces = load_traces(source.traces, reader, fields=fields, truth=source.truth)
     if problems is not None:
-        known = {problem.id: problem for problem in problems}
-        traces = [replace(t, problem=known[t.problem.id]) for t in traces if t.problem.id in known]
+        traces = _of_problems(traces, problems)
         if not traces:
             raise UserError(
-                f"no chain of {source.traces} is of a problem of {source.problems}: their ids differ"
+                f"no chain of {source.traces} is of a problem of {source.problems}: their ids and their questions differ"
             )
     right = tuple(trace for trace in traces if ends_right(trace))
     if not right:
@@ -110,6 +109,24 @@ def _of_traces(
         )
     asked = tuple({trace.problem.id: trace.problem for trace in traces}.values())
     return Material(reader, asked, right[: source.n])
+
+
+def _of_problems(traces: Sequence[Trace], problems: Sequence[Problem]) -> list[Trace]:
+    """The chains of some problems, each with its problem: the one with its question, else the one with its id."""
+    by_id = {problem.id: problem for problem in problems}
+    by_text = {_words(problem): problem for problem in problems}
+    paired = []
+    for trace in traces:
+        named = by_id.get(trace.problem.id)
+        if named is None or _words(named) != _words(trace.problem):
+            named = by_text.get(_words(trace.problem), named)
+        if named is not None:
+            paired.append(replace(trace, problem=named))
+    return paired
+
+
+def _words(problem: Problem) -> tuple[str, ...]:
+    return tuple(problem.question.split())
 
 
 def _told(traces: Sequence[Trace], reader: Reasoner) -> str:

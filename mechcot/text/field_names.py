@@ -70,6 +70,12 @@ def column_and_rules(path: str) -> tuple[str, str]:
     return (column, rules) if are_rules(rules) else (path, "")
 
 
+def named_columns(fields: Mapping[str, str]) -> set[str]:
+    """The columns that a user's fields name, whole and as the heads of their paths."""
+    columns = {column_and_rules(path)[0] for path in fields.values()}
+    return columns | {column.partition(".")[0] for column in columns}
+
+
 def named(record: Mapping[str, Any], fields: Mapping[str, str], *, where: str) -> dict[str, Any]:
     """The values that the user named by `--field`.
 

@@ -17,7 +17,13 @@ from mechcot.core.errors import UserError
 from mechcot.core.notices import print_notice
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest
-from mechcot.text.field_names import can_be_answered, column_and_rules, dig, short_reference
+from mechcot.text.field_names import (
+    can_be_answered,
+    column_and_rules,
+    dig,
+    named_columns,
+    short_reference,
+)
 from mechcot.text.json_lines import line_of, text_field
 from mechcot.text.option_columns import answers_way, options_of, with_options
 from mechcot.text.problem_columns import (
@@ -156,7 +162,9 @@ def _of_rows(
     nowhere, keys = dict(fields), dict[str, None]()
     rows = [(where, number, with_cells(record)) for where, number, record in rows]
     first = rows[0][0] if rows else source
-    plain, usual = usual_names([record for *_, record in rows], KNOWN_COLUMNS, kept=_kept(fields))
+    plain, usual = usual_names(
+        [record for *_, record in rows], KNOWN_COLUMNS, kept=named_columns(fields)
+    )
     rows = [(*row[:2], record) for row, record in zip(rows, plain, strict=True)]
     found, said = found_columns(plain, fields, where=first)
     way, more = _options_way(rows, fields.get("answer", found.get("answer", "answer")))
@@ -175,12 +183,6 @@ def _of_rows(
         raise UserError(
             f"{source}: {path!r} has a value in no row (--field {name}={path}); the rows have {', '.join(sorted(keys))}"
         )
-
-
-def _kept(fields: Mapping[str, str]) -> set[str]:
-    """The columns that a user's fields name, whole or as the head of a path."""
-    columns = {column_and_rules(path)[0] for path in fields.values()}
-    return columns | {column.partition(".")[0] for column in columns}
 
 
 def _options_way(

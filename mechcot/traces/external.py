@@ -28,6 +28,7 @@ from mechcot.text.field_names import (
     REFERENCE,
     can_be_answered,
     named,
+    named_columns,
     question_of,
     reference_of,
 )
@@ -35,6 +36,7 @@ from mechcot.text.json_lines import line_of, text_field
 from mechcot.text.message_parts import NoChain
 from mechcot.text.records import records
 from mechcot.text.think_tags import ThoughtTags
+from mechcot.text.usual_names import usual_names
 from mechcot.traces.completions import completions_of, says
 from mechcot.traces.foreign_chain import (
     LINE_FIELDS,
@@ -51,6 +53,19 @@ _BULK = frozenset({
     "reasoning", "reasoning_trace", "author", "model", "model_name",
 })  # fmt: skip
 """What of a record is not kept as `meta`: what the chain itself holds, and bulk."""
+_NAMES = _BULK | {
+    *QUESTION_FIELDS,
+    *REFERENCE,
+    *IDS,
+    "prompt",
+    "chain_of_thought",
+    "cot",
+    "rationale",
+    "reasoning_content",
+    "solution",
+    "thinking",
+}
+"""Names of columns that mean something here, however a file writes them (`Chain of Thought`)."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +116,9 @@ def read_chains(
     left_out: list[str] = []
     collected = _Kept()
     known = None if problems is None else Known.of(problems)
-    for where, number, record in records(path, kind=kind):
+    kept = named_columns(fields or {})
+    for where, number, written in records(path, kind=kind):
+        record = usual_names([written], _NAMES, kept=kept)[0][0]
         try:
             chains = foreign_chains(
                 record, where=where, number=number, fields=fields, known=known, tags=tags

@@ -1,5 +1,6 @@
 """What each arm teaches: laws of its data, on the shipped tasks and on word problems from a file."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 
@@ -206,3 +207,30 @@ def test_an_option_that_an_arm_reads_is_not(name, texts):
 def test_rlag_reads_no_group():
     with pytest.raises(UserError, match="--arm rlag does not read --group; leave it out"):
         arm_named("rlag").check_read(OwnTexts(group=3), SOFT)
+
+
+def test_chains_belong_to_the_problem_with_their_question(bases, tmp_path):
+    apples = [("Tom has 3 apples and buys 4.", 3, 4), ("Mia has 5 apples and buys 6.", 5, 6)]
+    made = [
+        {
+            "question": q,
+            "answer": f"{a + b}",
+            "chain": f"{a} + {b} = {a + b}.",
+            "answer_text": f" The answer is {a + b}",
+        }
+        for q, a, b in apples
+    ]
+    chains, asked = tmp_path / "chains.jsonl", tmp_path / "problems.jsonl"
+    asked.write_text(
+        "\n".join(
+            json.dumps({"id": i, "question": row["question"] + " ", "answer": row["answer"]})
+            for i, row in enumerate(made)
+        )
+    )
+    questions = {str(i): row["question"] for i, row in enumerate(made)}
+    for ids in (None, (0, 1), (1, 0), ("x", "y")):  # none, the same, each other's, of their own
+        named = made if ids is None else [{"id": i} | row for i, row in zip(ids, made, strict=True)]
+        chains.write_text("\n".join(map(json.dumps, named)))
+        found = gather(MaterialSource(str(asked), chains), arm_named("sft"), bases["plain"], seed=0)
+        assert {c.problem.id: c.problem.question.strip() for c in found.chains} == questions
+        assert all(chain.answer.text == chain.problem.answer for chain in found.chains)

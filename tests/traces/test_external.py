@@ -177,3 +177,13 @@ def test_own_traces_are_read_as_the_chains_they_hold(tmp_path):
     write_traces(path, [trace])
     (found,) = load_chains(path)
     assert found == ForeignChain(problem, "c", "4", author="one", sample="2")
+
+
+def test_columns_are_found_however_a_table_writes_them(tmp_path):
+    path = tmp_path / "chains.csv"
+    path.write_text("ID,Question,Chain of Thought,Response,Gold\nx,1+1?,1 + 1 = 2.,So 2,2\n")
+    (chain,) = load_chains(path)
+    assert (chain.problem.id, chain.problem.question, chain.problem.answer) == ("x", "1+1?", "2")
+    assert (chain.chain, chain.answer) == ("1 + 1 = 2.", "So 2")
+    (chain,) = load_chains(path, fields={"answer": "Gold", "chain": "Response"})
+    assert chain.chain == "So 2"
