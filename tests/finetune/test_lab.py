@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,10 @@ from pytest import approx
 from mechcot.core.errors import UserError
 from mechcot.finetune.lab import cells as lab_cells
 from mechcot.finetune.lab.cells import all_cells
-from mechcot.finetune.lab.questions import question_sets
+from mechcot.finetune.lab.questions import check_held_out, question_sets
 from mechcot.finetune.lab.reading import CHEAP, CheckpointReader
 from mechcot.finetune.lab.result import lab_result
-from mechcot.finetune.lab.run import run_lab
+from mechcot.finetune.lab.run import run_lab, say_cost
 from mechcot.finetune.lab.settings import (
     BASE_ARM,
     GIVEN_QUESTIONS,
@@ -111,6 +112,29 @@ def test_the_studies_that_ship_can_be_read(path):
 def test_faults_of_a_file_are_named(study, change, message):
     with pytest.raises(UserError, match=message):
         study(SMALL, change)
+
+
+def test_a_question_that_is_trained_on_is_not_held_out(study, tmp_path):
+    rows = [{"question": f"{i} + 1 = ?", "answer": str(i + 1)} for i in range(6)]
+    files = {
+        "trained": rows[:4],
+        "overlapping": [rows[4], rows[3], rows[5]],
+        "apart": rows[4:],
+    }
+    for name, some in files.items():
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, some)))
+
+    def read_on(name):
+        files = f'problems = "{tmp_path}/trained.jsonl"\nheld_out = "{tmp_path}/{name}.jsonl"'
+        return study(SMALL, ('problems = "lookup"', files))
+
+    check_held_out(read_on("apart"))
+    for run in (say_cost, partial(run_lab, executor=SERIAL)):
+        with pytest.raises(
+            UserError, match=r"held_out: 1 of 3 questions of .* such as '3 \+ 1 = \?'"
+        ):
+            run(read_on("overlapping"), tmp_path / "out", loading=CPU)
+    assert not (tmp_path / "out").exists()
 
 
 def test_all_arms_of_a_seed_come_before_the_next(study):

@@ -66,6 +66,28 @@ def question_sets(lab: Lab, seed: int) -> dict[str, QuestionSet]:
     return {each.name: each for each in sets}
 
 
+def check_held_out(lab: Lab) -> None:
+    """See that no question of a file is both trained on and read, whatever the ids say.
+
+    Raises:
+        UserError: Some are, or a file is wrong.
+    """
+    if lab.problems in TASKS:
+        return
+    trained = {_words(problem) for problem in load_problems(lab.problems, fields=lab.fields)}
+    read = load_problems(lab.held_out, fields=lab.fields)
+    both = [problem for problem in read if _words(problem) in trained]
+    if both:
+        raise UserError(
+            f"held_out: {len(both)} of {len(read)} questions of {lab.held_out} stand in {lab.problems}, too, which is trained on, such as "
+            f"{both[0].question[:80]!r}; leave them out of one of the two"
+        )
+
+
+def _words(problem: Problem) -> tuple[str, ...]:
+    return tuple(problem.question.split())
+
+
 def _held_out(lab: Lab, seed: int) -> list[Problem]:
     if lab.held_out:
         return load_problems(lab.held_out, n=lab.read.n, seed=seed, fields=lab.fields)

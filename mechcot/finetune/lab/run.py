@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.store import write_json, write_text
 from mechcot.finetune.lab.cells import LabCell, all_cells, run_cell, tuning
+from mechcot.finetune.lab.questions import check_held_out
 from mechcot.finetune.lab.result import lab_result
 from mechcot.finetune.lab.settings import Lab
 from mechcot.finetune.run import cost
@@ -52,6 +53,7 @@ def run_lab(
         UserError: A model, a file or the folder does not allow it.
     """
     console = console or Console()
+    check_held_out(lab)
     cells, items = all_cells(lab, out / "work", loading), cell_items(out)
     tasks = {cell.key: cell for cell in cells}
     finished: list[str] = []
@@ -74,8 +76,12 @@ def say_cost(lab: Lab, out: Path, *, loading: LoadOptions, console: Console | No
 
     What a training costs is read under the first seed: a few texts are written, one update is timed.
     Reading checkpoints comes on top, as long as that of finished cells took.
+
+    Raises:
+        UserError: A file is wrong, or a question is both trained on and read.
     """
     console, hours = console or Console(), 0.0
+    check_held_out(lab)
     done, missing = finished_cells(lab, out, loading)
     count: dict[str, int] = {}
     for cell in missing:
