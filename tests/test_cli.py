@@ -199,7 +199,10 @@ def test_import_joins_names_and_says_what_it_left_out(monkeypatch, capsys, tmp_p
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     problems = tmp_path / "p.jsonl"
     problems.write_text(
-        "".join(json.dumps({"id": i, "question": "1 + 1?", "answer": "2"}) + "\n" for i in "ab")
+        "".join(
+            json.dumps({"id": i, "question": f"1 + {n}?", "answer": str(1 + n)}) + "\n"
+            for i, n in (("a", 1), ("b", 2))
+        )
     )
     command = ["mechcot", "import", str(source), "--out", str(out), "--problems", str(problems)]
     monkeypatch.setattr(sys, "argv", [*command, "--think", "<draft>", "</draft>"])
