@@ -114,18 +114,19 @@ def _of_traces(
 def _of_problems(traces: Sequence[Trace], problems: Sequence[Problem]) -> list[Trace]:
     """The chains of some problems, each with its problem: the one with its question, else the one with its id."""
     by_id = {problem.id: problem for problem in problems}
-    by_text = {_words(problem): problem for problem in problems}
+    by_text = {question_words(problem): problem for problem in problems}
     paired = []
     for trace in traces:
         named = by_id.get(trace.problem.id)
-        if named is None or _words(named) != _words(trace.problem):
-            named = by_text.get(_words(trace.problem), named)
+        if named is None or question_words(named) != question_words(trace.problem):
+            named = by_text.get(question_words(trace.problem), named)
         if named is not None:
             paired.append(replace(trace, problem=named))
     return paired
 
 
-def _words(problem: Problem) -> tuple[str, ...]:
+def question_words(problem: Problem) -> tuple[str, ...]:
+    """What makes two questions the same, whatever their ids and spaces."""
     return tuple(problem.question.split())
 
 

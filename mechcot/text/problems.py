@@ -4,7 +4,6 @@ Every fault of the input is found here, before anything heavy is loaded, and nam
 """
 
 import random
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from glob import escape
@@ -146,8 +145,7 @@ def _from_file(path: Path, fields: Mapping[str, str]) -> list[Problem]:
         problems.append(problem)
     if not problems:
         raise UserError(f"{path}: no problems in it; expected records with id, question, answer")
-    questions = Counter(problem.question for problem in problems)
-    if more := len(problems) - len(questions):
+    if more := len(problems) - len({problem.question for problem in problems}):
         _say_once(
             f"{path}: {more} of {len(problems)} questions stand there before under another id; each counts as an item of its own, so that "
             "intervals are narrower than the questions allow; leave the repeated ones out"
