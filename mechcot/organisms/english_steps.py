@@ -139,9 +139,15 @@ def _worked_out(story: Story, kind: str, who: str, values: dict[str, int]) -> St
     )
 
 
+def _worked_out_last(story: Story, said: Sequence[Statement]) -> str | None:
+    """Whose number a chain worked out last; None for nobody's, or a person's of whom the question does not tell."""
+    who = next((holes_of(s)["who"] for s in reversed(said) if s[0] in {"has", "slip"}), None)
+    return who if who in story.of else None
+
+
 def _checked(story: Story, said: Sequence[Statement]) -> Statement | None:
     """The check of the difference that was worked out last."""
-    who = next((holes_of(s)["who"] for s in reversed(said) if s[0] in {"has", "slip"}), None)
+    who = _worked_out_last(story, said)
     if who is None or story.of[who].kind != "fewer":
         return None
     values, fact = values_after(story, said), story.of[who]
@@ -160,8 +166,8 @@ def after(story: Story, said: Sequence[Statement]) -> Statement | None:
     last = said[-1] if said else ("",)
     if last[0] == "has" and (check := _checked(story, said)) is not None:
         return check
-    if last[0] == "misfits":
-        return _worked_out(story, "slip", holes_of(said[-2])["who"], values_after(story, said))
+    if last[0] == "misfits" and (who := _worked_out_last(story, said)) is not None:
+        return _worked_out(story, "slip", who, values_after(story, said))
     if any(statement[0] in {"gap", "so"} for statement in said):
         return None
     stated, noted = _stated(said), {holes_of(s)["who"] for s in said if s[0] in _NOTES}

@@ -390,3 +390,26 @@ def test_parameters_and_bounds(family):
         model = training.fresh(recipe.shape, family)
         assert sum(weight.numel() for weight in model.parameters()) < 200_000
     assert set(family.bounds) == set(family.recipes)
+
+
+def test_lines_about_others_and_in_any_order_are_checked_as_well(family, reader):
+    drawn = family.problems(24, seed=3, hint="mixed")
+    task = task_of(drawn[0])
+    valid = []
+    for seed in range(24):
+        rng = Random(seed)
+        asked, *others = rng.sample(drawn, 3)
+        lines: list[str] = []
+        for problem in (asked, asked, *others):
+            question = family.read(problem.question)
+            lines += family.write(question, rng=rng, manner=Manner(mistakes=0.6)).steps
+        steps = [rng.choice(lines) for _ in range(8)]
+        trace = trace_of(family, reader, asked, steps)
+        checks = task.check_steps(trace)
+        assert len(checks) == len(trace.chain_steps)
+        valid += [check.valid for check in checks]
+        question, said = family.read(asked.question), family.statements(steps)
+        for behind in range(len(said) + 1):
+            assert len(family.finished(question, said[:behind])) < 40
+        task.leads_to(trace), task.first_right_step(trace), task.step_graph(trace)
+    assert {True, False} <= set(valid)
