@@ -17,6 +17,7 @@ beside it as those of a comparison do, and are not made twice. check.json:
         accuracy                    written, with (its own chain), other (another item's), without (any chain), guess (the most frequent answer)
         asked                       number of its texts
         asking, asking_notes        how it was asked and read where that is not as its files say, and why where its own texts showed it
+        trained_on                  how many of the questions it was trained on, a sentence, "" for none; see `mechcot.model.loading.training_questions`
         tokens, same                median tokens of a chain; share of the most frequent chain text
         beside                      means of measures that are shown and do not decide, and the null of the exchange; null where they were not taken,
                                     since gates and exchange had shown that the model cannot be judged
@@ -50,6 +51,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import nan_to_none, write_json, write_text
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
+from mechcot.model.loading.training_questions import seen_in_training
 from mechcot.stats.bootstrap import random_stream
 from mechcot.stats.chain_use import BOUNDS
 from mechcot.stats.chain_use_change import AXES, deciding_loss
@@ -82,7 +84,7 @@ def check(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     for spec in study.specs:
         alone = replace(study, models=(spec.text,), measures=CHECK_MEASURES, null_reader="none")
         entry, _ = judge(alone, problems, name=spec.name, given=study, groups=(DECIDING, BESIDE))
-        for note in entry["asking_notes"]:
+        for note in filter(None, (*entry["asking_notes"], entry["trained_on"])):
             console.print(note, markup=False, soft_wrap=True)
         console.print(line(entry), markup=False, soft_wrap=True)
         entries.append(entry)
@@ -168,7 +170,8 @@ def judge(
         if entry["decides"] is None:
             break
     asked = {"asking": study.loading.asking.to_json(), "asking_notes": list(study.asking_notes)}
-    return {"name": name, "spec": study.models[0]} | entry | asked, taken
+    seen = {"trained_on": seen_in_training(study.specs[0], problems)}
+    return {"name": name, "spec": study.models[0]} | entry | asked | seen, taken
 
 
 @dataclass(frozen=True)

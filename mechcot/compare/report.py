@@ -92,7 +92,13 @@ def report_data(
         ),
         problems=len({trace.problem.id for trace in chains.headline}),
         chains="own" if author is None else "same",
-        source=f"{study.problems or study.traces}. The comparison reads {_kept(chains)}.",
+        source=". ".join(
+            [
+                str(study.problems or study.traces),
+                *study.trained_on,
+                f"The comparison reads {_kept(chains)}.",
+            ]
+        ),
         comparisons=tuple(_comparison(study, f, tables, used) for f in real),
         accuracy=accuracy_frame(models.names, tables, author=author, seed=study.seed),
         series=_series(study, models, tables, chains),

@@ -54,6 +54,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import digest, json_text, write_bytes, write_json, write_text, write_traces
 from mechcot.core.trace import Trace
 from mechcot.measures.registry import MEASURES
+from mechcot.model.loading.training_questions import seen_in_training
 from mechcot.runs.output_claims import claimed
 from mechcot.tasks import missing
 from mechcot.traces.continuations import served_at
@@ -80,7 +81,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
     given, (study, models) = study, askable(study, Models.of(study, asked=asked))
     for spec, address in study.served:
         served_at(spec, address)  # a server that is not there is found before anything is run
-    study = able(study, models, console=console)
+    study = replace(able(study, models, console=console), trained_on=_seen(study, asked))
     models.get(models.first)  # fit to be asked, or nothing is left behind
     with claimed(study.out, "compare", _settings(study, models, asked), overwrite=study.overwrite):
         _say_missing(study, asked, console=console)
@@ -127,6 +128,11 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
         return found
 
 
+def _seen(study: Study, asked: Sequence[Problem]) -> tuple[str, ...]:
+    """Which models were trained on what they are asked."""
+    return tuple(filter(None, (seen_in_training(spec, asked) for spec in study.specs)))
+
+
 def _asked(
     study: Study, models: Models, problems: Sequence[Problem], *, console: Console
 ) -> tuple[Study, Models]:
@@ -153,14 +159,14 @@ def _say_written(
 
 
 def _say_missing(study: Study, asked: Sequence[Problem], *, console: Console) -> None:
-    """Say which measures the problems' tasks do not serve in full, which file would, and where steps cannot be checked."""
+    """Say which measures the problems' tasks do not serve in full, which file would, and where steps cannot be checked, and what models were trained on."""
     affected: dict[str, list[str]] = {}
     for name in study.measure_names:
         for follows in missing(asked, MEASURES[name].card.asks).values():
             affected.setdefault(follows, []).append(name)
     for follows, names in affected.items():
         console.print(f"{', '.join(names)}: {follows}", markup=False, soft_wrap=True)
-    if note := hardly_checkable(asked):
+    for note in filter(None, (hardly_checkable(asked), *study.trained_on)):
         console.print(note, markup=False, soft_wrap=True)
 
 

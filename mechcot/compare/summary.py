@@ -76,6 +76,7 @@ def run_summary(
             **({"most_chains": study.most_chains} if study.most_chains else {}),
             **({"left_out": dict(study.left_out)} if study.left_out else {}),
             **({"asking_notes": study.asking_notes} if study.asking_notes else {}),
+            **({"trained_on": study.trained_on} if study.trained_on else {}),
         },
         "author": author or OWN,
         "chains_written": len(written),

@@ -18,7 +18,7 @@ from mechcot.finetune.lesson import Lesson, lesson_trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import TASKS, task_of
 from mechcot.text.answer_outcomes import ends_right
-from mechcot.text.problems import check_count, load_problems
+from mechcot.text.problems import check_count, load_problems, question_digest
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 from mechcot.traces.load import load_traces
 
@@ -114,20 +114,16 @@ def _of_traces(
 def _of_problems(traces: Sequence[Trace], problems: Sequence[Problem]) -> list[Trace]:
     """The chains of some problems, each with its problem: the one with its question, else the one with its id."""
     by_id = {problem.id: problem for problem in problems}
-    by_text = {question_words(problem): problem for problem in problems}
+    by_text = {question_digest(problem): problem for problem in problems}
     paired = []
     for trace in traces:
         named = by_id.get(trace.problem.id)
-        if named is None or question_words(named) != question_words(trace.problem):
-            named = by_text.get(question_words(trace.problem), named)
+        asked = question_digest(trace.problem)
+        if named is None or question_digest(named) != asked:
+            named = by_text.get(asked, named)
         if named is not None:
             paired.append(replace(trace, problem=named))
     return paired
-
-
-def question_words(problem: Problem) -> tuple[str, ...]:
-    """What makes two questions the same, whatever their ids and spaces."""
-    return tuple(problem.question.split())
 
 
 def _told(traces: Sequence[Trace], reader: Reasoner) -> str:

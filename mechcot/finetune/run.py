@@ -24,6 +24,10 @@ from mechcot.finetune.recipe import SOFT, ArmRecipe, SoftRecipe
 from mechcot.finetune.session import TuningSession
 from mechcot.model.loading.options import DEFAULTS, LoadOptions
 from mechcot.model.loading.spec import parse_spec
+from mechcot.model.loading.training_questions import (
+    TRAINING_QUESTIONS,
+    write_training_questions,
+)
 from mechcot.model.reasoner import Reasoner
 
 ARM_FILE = "arm.json"
@@ -91,7 +95,8 @@ def cost(job: Tuning) -> TrainingCost:
 
 
 def _remove(out: Path) -> None:
-    (out / ARM_FILE).unlink(missing_ok=True)
+    for name in (ARM_FILE, TRAINING_QUESTIONS):
+        (out / name).unlink(missing_ok=True)
     for folder in (out / STATE_FOLDER, out / BASES_FOLDER, *_checkpoints(out)):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -106,6 +111,7 @@ def _trained(job: Tuning, arm: TrainingArm) -> list[Path]:
     started, recipe = time.time(), job.recipe
     session = open_session(job, arm, job.out / BASES_FOLDER)
     weights = session.reader.weights_hash
+    write_training_questions(job.out, session.material.problems, parse_spec(job.base))
     used = TRAINING_METHODS[arm.trainer](session)
     packages = ("torch", "transformers", "trl", "peft")
     record = {

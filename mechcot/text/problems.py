@@ -86,8 +86,8 @@ def load_problems(
 
 
 def question_digest(problem: Problem) -> str:
-    """Name a question by its text, whatever its file calls it."""
-    return digest(problem.question)
+    """Name a question by its words, whatever its file calls it, and however it spaces them."""
+    return digest(" ".join(problem.question.split()))
 
 
 def check_count(n: int | None) -> None:

@@ -11,10 +11,9 @@ from mechcot.core.problem import Problem
 from mechcot.core.store import write_text
 from mechcot.finetune.draws import leaking
 from mechcot.finetune.lab.settings import LEAKED, MISLED, PLAIN_QUESTIONS, Lab
-from mechcot.finetune.material import question_words
 from mechcot.tasks import TASKS, task_of
 from mechcot.text.answers import same_answer
-from mechcot.text.problems import load_problems
+from mechcot.text.problems import load_problems, question_digest
 
 _APART = 1000
 """Seeds of drawn problems lie so far from those of the training problems."""
@@ -75,11 +74,9 @@ def check_held_out(lab: Lab) -> None:
     """
     if lab.problems in TASKS:
         return
-    trained = {
-        question_words(problem) for problem in load_problems(lab.problems, fields=lab.fields)
-    }
+    trained = set(map(question_digest, load_problems(lab.problems, fields=lab.fields)))
     read = load_problems(lab.held_out, fields=lab.fields)
-    both = [problem for problem in read if question_words(problem) in trained]
+    both = [problem for problem in read if question_digest(problem) in trained]
     if both:
         raise UserError(
             f"held_out: {len(both)} of {len(read)} questions of {lab.held_out} stand in {lab.problems}, too, which is trained on, such as "

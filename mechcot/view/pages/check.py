@@ -116,7 +116,10 @@ def check_page(result: Mapping[str, Any]) -> str:
     return plain_page(
         "Does the model use its chain of thought?",
         meta=f"{count_of(len(models), 'model')} on {_asked(result)} problems, each on the chains that it wrote itself.",
-        summary=[sentence(model) for model in models],
+        summary=[
+            *map(sentence, models),
+            *(f"{m['trained_on']}." for m in models if m.get("trained_on")),
+        ],
         headline=headline,
         sections=sections,
         terms=_READING,

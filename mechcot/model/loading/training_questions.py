@@ -1,0 +1,72 @@
+"""Which questions a checkpoint was trained on, by a file of digests beside it, which `mechcot tune` writes.
+
+    write_training_questions(out, problems, base)
+    seen_in_training(spec, problems)       a sentence, "" where none of them was trained on, or nothing tells
+
+A question is the same whatever its id, its spaces and the hint that a training put into it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mechcot.core.errors import UserError
+from mechcot.core.problem import Problem
+from mechcot.core.store import read_json, write_json
+from mechcot.model.loading.spec import ModelSpec
+from mechcot.text.problems import question_digest
+
+TRAINING_QUESTIONS = "training-questions.json"
+
+
+def write_training_questions(out: Path, problems: Sequence[Problem], base: ModelSpec) -> None:
+    """Write what the checkpoints of a folder were trained on, what their base was trained on among it.
+
+    Args:
+        out: Folder of the checkpoints.
+        problems: As they stand in their file, without what a training leaks.
+        base: The model that the training starts from.
+
+    Raises:
+        UserError: The base's own file is damaged.
+    """
+    every = training_questions(base).union(map(question_digest, problems))
+    write_json(out / TRAINING_QUESTIONS, {"schema": 1, "questions": sorted(every)})
+
+
+def training_questions(spec: ModelSpec) -> frozenset[str]:
+    """Digests of what a model was trained on, by the files beside its weights and its adapter; none where there are no such files.
+
+    Raises:
+        UserError: A file is damaged.
+    """
+    found: set[str] = set()
+    for weights in (spec.base, spec.adapter):
+        path = Path(weights or "").parent / TRAINING_QUESTIONS
+        if weights and Path(weights).is_absolute() and path.is_file():
+            noted = read_json(path, what="the questions of a training")
+            questions = noted.get("questions")
+            if not isinstance(questions, list):
+                raise UserError(f"{path}: expected a list of `questions`; remove the file")
+            found.update(map(str, questions))
+    return frozenset(found)
+
+
+def seen_in_training(spec: ModelSpec, problems: Sequence[Problem]) -> str:
+    """How many questions the model was trained on, and what follows; "" for none.
+
+    Args:
+        spec: The model.
+        problems: What it is asked.
+
+    Raises:
+        UserError: A file is damaged.
+    """
+    known = training_questions(spec)
+    seen = sum(question_digest(problem) in known for problem in problems)
+    if not seen:
+        return ""
+    which = "all" if seen == len(problems) else f"{seen} of"
+    return (
+        f"{spec.name} was trained on {which} {len(problems)} questions that it is asked here: its answers may be remembered; "
+        "ask questions that it was not trained on"
+    )
