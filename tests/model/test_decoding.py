@@ -52,6 +52,24 @@ def test_greedy_equals_the_obvious_loop_with_eager_sliding_windows(reasoner, pro
     ]
 
 
+@pytest.mark.parametrize("padding", ["left", "right"])
+def test_equal_prompts_are_run_once_and_parted_behind(reasoner, family, problems, padding):
+    reader = reasoner(family)
+    one, other = (prompt_ids(reader, problem) for problem in problems[:2])
+    prompts = [one, other, one, one, other]
+    writer = replace(writer_of(reader, temperature=1.0), padding=padding)
+    seeds, ran = list(range(len(prompts))), []
+    table = reader.model.get_input_embeddings()
+    hook = table.register_forward_pre_hook(lambda _, given: ran.append(tuple(given[0].shape)))
+    together = writer.write(prompts, seeds, batch_size=len(prompts))
+    hook.remove()
+    alone = [writer.write([p], [s], batch_size=1)[0] for p, s in zip(prompts, seeds, strict=True)]
+    assert together == alone
+    assert len({new.ids for new in (together[0], *together[2:4])}) == 3
+    assert ran[0] == (2, max(len(one), len(other)))
+    assert ran[1] == (5, 1)
+
+
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
 def test_samples_do_not_depend_on_the_batch(reasoner, problems, name):
     reader = reasoner(name)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from mechcot.core.problem import Problem
 from mechcot.model.internals.architecture import Writes
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.reasoner import Reasoner
@@ -53,3 +54,16 @@ def test_a_family_writes_in_half_precision_in_the_way_in_which_it_writes_in_sing
         )
     assert single == half
     assert (single == Writes(cached=True, batch="padded")) == (name in PLAIN_WRITERS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ODD_WRITERS + PLAIN_WRITERS)
+def test_a_family_writes_to_equal_questions_side_by_side_as_to_each_alone(name):
+    questions = ["What is 3 + 4?"] * 3 + ["What is 3 + 4 + 5 = x?"] * 2
+    problems = [Problem(str(i), question, "1") for i, question in enumerate(questions)]
+    with checkpoint(name) as folder:
+        reader = Reasoner.load(str(folder), device="cpu")
+        about = {"max_tokens": 10, "temperature": 1.0, "seed": 3}
+        together = reader.write(problems, **about)
+        assert together == [reader.write([problem], **about)[0] for problem in problems]
+        assert len({trace.ids for trace in together[:3]}) > 1

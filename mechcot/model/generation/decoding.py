@@ -103,7 +103,7 @@ class Writer:
     ) -> list[Written]:
         """Continue every prompt; results come in the order of the prompts.
 
-        Cost: one forward of the prompts and one per new token, in batches of similar length.
+        Cost: one forward of the prompts, of equal ones in a batch but one, and one per new token, in batches of similar length.
 
         Args:
             prompts: Token ids of each.
@@ -203,7 +203,9 @@ class Writer:
         stop_at: int,
     ) -> None:
         texts = [[*draft.prompt, *draft.new] for draft in drafts]
-        state = DecodingState.start(texts, self.device, self.padding, cached=self.writes.cached)
+        state = DecodingState.start(
+            texts, self.device, self.padding, cached=self.writes.cached, once=acting is None
+        )
         step = 0
         while state.rows:
             logits = acting.run(state, self._logits) if acting else self._logits(state)

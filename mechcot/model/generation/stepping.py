@@ -45,6 +45,7 @@ class DecodingState:
         cached: The model's own cache carries what was run; else `ids` are the whole texts.
         cache: That cache, by the name under which the model takes it.
         last: Row and slot of each last token; None: the last slot.
+        copies: Which of the rows each text takes, where equal prompts are run once; None: each its own.
     """
 
     rows: list[int]
@@ -54,6 +55,7 @@ class DecodingState:
     cached: bool = True
     cache: Mapping[str, Any] = field(default_factory=dict)
     last: tuple[Tensor, Tensor] | None = None
+    copies: Tensor | None = None
 
     @classmethod
     def start(
@@ -63,8 +65,19 @@ class DecodingState:
         padding: Side = "left",
         *,
         cached: bool = True,
+        once: bool = False,
     ) -> "DecodingState":
-        """Put prompts side by side."""
+        """Put prompts side by side.
+
+        Args:
+            prompts: Token ids of each.
+            device: Of the model.
+            padding: Side of the padding.
+            cached: See the class.
+            once: Equal prompts are run once, and parted behind that run; only what looks at no row by its number allows it.
+        """
+        every = [tuple(prompt) for prompt in prompts]
+        prompts = list(dict.fromkeys(every)) if once and cached else every
         longest = max(len(prompt) for prompt in prompts)
         ids = torch.zeros(len(prompts), longest, dtype=torch.long)
         mask = torch.zeros_like(ids)
@@ -78,6 +91,9 @@ class DecodingState:
         if padding == "right":
             slots = torch.tensor([len(prompt) - 1 for prompt in prompts], device=device)
             state.last = (torch.arange(len(rows), device=device), slots)
+        if len(prompts) < len(every):
+            places = {prompt: row for row, prompt in enumerate(prompts)}
+            state.copies = torch.tensor([places[prompt] for prompt in every], device=device)
         return state
 
     @property
@@ -104,6 +120,10 @@ class DecodingState:
             if not self.cache:
                 raise RuntimeError(f"{type(model).__name__} gives no cache back")
         last = out.logits[:, -1] if self.last is None else out.logits[*self.last]
+        if self.copies is not None:
+            last = last[self.copies]
+            self._take(self.copies)
+            self.rows, self.copies = list(range(len(last))), None
         return last.float()
 
     def cache_before(self) -> Mapping[str, Any]:
@@ -115,16 +135,19 @@ class DecodingState:
         device = self.ids.device
         self.last = None
         if len(keep) < len(self.rows):
-            which = torch.tensor(keep, device=device)
             self.rows = [self.rows[place] for place in keep]
-            self.ids, self.mask = self.ids[which], self.mask[which]
-            self.positions = self.positions[which]
-            self.cache = {name: _rows(cache, which) for name, cache in self.cache.items()}
+            self._take(torch.tensor(keep, device=device))
         new = torch.tensor(tokens, device=device)[:, None]
         after = self.mask.sum(dim=1, keepdim=True)
         self.mask = torch.cat([self.mask, self.mask.new_ones(len(keep), 1)], dim=1)
         self.ids = new if self.cached else torch.cat([self.ids, new], dim=1)
         self.positions = after if self.cached else torch.cat([self.positions, after], dim=1)
+
+    def _take(self, which: Tensor) -> None:
+        """Some rows of all that is carried, each as often as it is named."""
+        self.ids, self.mask = self.ids[which], self.mask[which]
+        self.positions = self.positions[which]
+        self.cache = {name: _rows(cache, which) for name, cache in self.cache.items()}
 
 
 def _unshared(cache: Any) -> Any:
