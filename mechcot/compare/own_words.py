@@ -24,7 +24,7 @@ from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.model.answer_cue import NoCue
 from mechcot.model.asking_options import Asking
-from mechcot.model.generation.ask_answer import answer_after, without_kinds, written_trace
+from mechcot.model.generation.ask_answer import answers_after, without_kinds, written_trace
 from mechcot.model.prefix.lockstep import together
 from mechcot.model.prefix.memory import Limit
 from mechcot.model.reasoner import Reasoner
@@ -81,7 +81,7 @@ def in_own_words(study: Study, models: Models, problems: Sequence[Problem]) -> t
 
     What the first model's texts show holds for all; a later model whose texts show another cue is asked by its own, in the prompts of the study.
 
-    Cost: the first 32 texts of each, which are those of the run, with two short forwards for every other one; as many again without an instruction
+    Cost: the first 32 texts of each, which are those of the run, with one short forward for every other one; as many again without an instruction
     where most of the first model's are not right, and where something is found.
 
     Args:
@@ -155,11 +155,12 @@ def _with_cue(way: _Way) -> _Way:
     tried = [(trace, _read(own, trace)) for trace in finished[1::2]]
     stated = [(trace, again) for trace, again in tried if again.answer.text is not None]
     n, least = len(stated), CLEARLY * len(stated)
-    asked = _agree(_asked(own, [again for _, again in stated], stated))
-    if n < _MOSTLY * len(tried) or asked < _MOSTLY * n:
+    if n < _MOSTLY * len(tried):
         return way
-    before = _agree(_asked(reader, [trace for trace, _ in stated], stated))
-    read = _agree([(again, trace.answer.text) for trace, again in stated])
+    before, asked = _repeated(reader, own, stated)
+    if asked < _MOSTLY * n:
+        return way
+    read = sum(same_answer(again.answer.text, trace.answer.text) for trace, again in stated)
     if (before if asking.answer_after else min(before, read)) > asked - max(least, 2):
         return way
     plain = reader.asked_with(replace(asking, cue=lead))
@@ -185,15 +186,21 @@ def _read(reader: Reasoner, trace: Trace) -> Trace:
     return written_trace(reader, trace, trace.ids, classifier=without_kinds)
 
 
-def _asked(
-    reader: Reasoner, texts: Sequence[Trace], stated: Sequence[tuple[Trace, Trace]]
-) -> list[tuple[Trace, str | None]]:
-    """What is stated, and what a reader answers after the chain of each text; all are asked side by side."""
-    tasks = [partial(answer_after, reader, trace) for trace in texts]
-    answers = together(tasks, sizes=[len(trace) for trace in texts], limit=Limit())
-    return [(again, answer.text) for (_, again), answer in zip(stated, answers, strict=True)]
+def _repeated(
+    reader: Reasoner, own: Reasoner, stated: Sequence[tuple[Trace, Trace]]
+) -> tuple[int, int]:
+    """How many stated answers come again behind the chain, as a model is asked and as in its own words; all texts are asked side by side.
 
-
-def _agree(pairs: Sequence[tuple[Trace, str | None]]) -> int:
-    """How many traces state the answer beside them."""
-    return sum(same_answer(trace.answer.text, answer) for trace, answer in pairs)
+    Args:
+        reader: Asks as its files say.
+        own: Asks in the model's words.
+        stated: Each text as the one reads it, and as the other.
+    """
+    tasks = [partial(answers_after, (reader, own), texts) for texts in stated]
+    answers = together(tasks, sizes=[len(trace) for trace, _ in stated], limit=Limit())
+    same = [
+        [same_answer(again.answer.text, answer.text) for answer in both]
+        for (_, again), both in zip(stated, answers, strict=True)
+    ]
+    before, asked = map(sum, zip(*same, strict=True))
+    return before, asked

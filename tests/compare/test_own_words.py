@@ -227,7 +227,7 @@ def asked(
         return Answer(said[-1] if fits in reader.cue.text else "nonsense", "asked")
 
     monkeypatch.setattr(own_words, "written_chains", written)
-    monkeypatch.setattr(own_words, "answer_after", answer)
+    monkeypatch.setattr(own_words, "answers_after", lambda *asked: [*map(answer, *asked)])
     loading = LoadOptions("cpu", asking=asking)
     study = Study(models=(folder,), out=out, problems="p.jsonl", author="own", loading=loading)
     models = Models.of(study)
@@ -287,7 +287,7 @@ def test_a_later_model_is_asked_in_its_own_words(folder, tmp_path, monkeypatch, 
         return Answer(said[-1] if fits else "nonsense", "asked")
 
     monkeypatch.setattr(own_words, "written_chains", written)
-    monkeypatch.setattr(own_words, "answer_after", answer)
+    monkeypatch.setattr(own_words, "answers_after", lambda *asked: [*map(answer, *asked)])
     settings = {"out": tmp_path / "out", "problems": "p.jsonl", "prompt": template}
     before = Study(models=(folder, tuned), loading=LoadOptions("cpu"), **settings)
     study, models = in_own_words(before, Models.of(before), [problem(i) for i in range(40)])
@@ -381,8 +381,11 @@ def test_a_model_whose_tokenizer_spells_no_question(tmp_path, monkeypatch) -> No
 
     monkeypatch.setattr(
         own_words,
-        "answer_after",
-        lambda r, t: Answer(t.problem.answer if "hence" in r.cue.text else None, "asked"),
+        "answers_after",
+        lambda readers, texts: [
+            Answer(t.problem.answer if "hence" in r.cue.text else None, "asked")
+            for r, t in zip(readers, texts, strict=True)
+        ],
     )
     written(forms["said"])
     assert in_own_words(study, models, colours)[0].loading.asking.cue == " hence it is {answer} ."

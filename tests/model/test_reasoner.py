@@ -11,7 +11,8 @@ import torch
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Phase
-from mechcot.model.generation.ask_answer import answer_after
+from mechcot.model.asking_options import Asking
+from mechcot.model.generation.ask_answer import answer_after, answers_after
 from mechcot.model.interface import Author, HasModel, Scorer, TextReader, TraceWriter
 from mechcot.model.loading import weights as loading
 from mechcot.model.loading.fingerprints import hash_module
@@ -307,6 +308,18 @@ def test_answer_after_some_steps(reasoner, problems):
     assert answer_after(reader, trace) == answer_after(reader, trace, steps=2)
     with pytest.raises(UserError, match="expected a step count from 0 to 2, got 3"):
         answer_after(reader, trace, steps=3)
+
+
+def test_one_run_answers_as_each_way_of_asking_does_alone(reasoner, problems):
+    reader = reasoner("gpt2", template="plain")
+    other = reader.asked_with(Asking(cue=" So it is", answer_after="so"))
+    prompt, text = reader.render(problems[0]), "First we add 3. Then 4, so 7. The answer is 7."
+    readers = (reader, other)
+    texts = [each.read(Completion(problems[0], prompt, text, "someone")) for each in readers]
+    assert texts[0].cuts()[-1] != texts[1].cuts()[-1]
+    alone = [answer_after(*pair) for pair in zip(readers, texts, strict=True)]
+    assert answers_after(readers, texts) == alone
+    assert answers_after(readers[::-1], texts[::-1]) == alone[::-1]
 
 
 def test_twins_share_storage_but_not_hooks(reasoner):

@@ -122,6 +122,21 @@ def answer_after(
     return ask(reader, reader.prefix(trace.ids[:cut]), (cut,), max_new=max_new).answers[0]
 
 
+def answers_after(readers: Sequence[Reasoner], texts: Sequence[Trace]) -> list[Answer]:
+    """The answers behind the chain of one text, as one model is asked and read in several ways.
+
+    Cost: one forward of the text and one per answer token of each.
+
+    Args:
+        readers: One model, asked in each way.
+        texts: The same tokens, as each way reads them.
+    """
+    cuts = [trace.cuts()[-1] for trace in texts]
+    prefix = readers[0].prefix(texts[0].ids[: max(cuts)])
+    asked = zip(readers, cuts, strict=True)
+    return [ask(reader, prefix, (cut,), max_new=16).answers[0] for reader, cut in asked]
+
+
 def written_trace(
     reader: Reasoner, trace: Trace, ids: Sequence[int], *, classifier: Classifier | None = None
 ) -> Trace:
