@@ -72,8 +72,9 @@ from mechcot.text.given_truth import (
     truth_of,
     with_given_kinds,
 )
-from mechcot.text.json_lines import json_lines, text_field
+from mechcot.text.json_lines import text_field
 from mechcot.text.problems import check_count, load_problems
+from mechcot.text.records import records
 from mechcot.text.stated_answer import states_answer
 from mechcot.text.step_kinds import Classifier
 from mechcot.text.twins import FirstOf
@@ -481,8 +482,8 @@ def contrast_pairs(
     """Pairs of one question in two wordings, for a vector.
 
     Args:
-        source: `mod10`: its questions asked briefly (positive) against carefully; or a file of JSON lines `{"id", "positive", "negative"}`,
-            two wordings of one question.
+        source: `mod10`: its questions asked briefly (positive) against carefully; or a file of records with `id`, `positive` and `negative`,
+            two wordings of one question: JSON lines, an array, csv, tsv or parquet.
         n: How many; None: 50 of a task, all of a file. Of a file the first ones are taken.
         seed: Of a task's draw.
         depth: Of a task's questions: fewest and most operations.
@@ -509,14 +510,13 @@ def contrast_pairs(
 
 
 def read_pairs(path: Path) -> list[ContrastPair]:
-    """Read pairs: one JSON object a line with `id`, `positive` and `negative` (two wordings of one question).
+    """Read pairs: records with `id`, `positive` and `negative` (two wordings of one question), as JSON lines, an array, csv, tsv or parquet.
 
     Raises:
         UserError: No such file, a bad line, no pairs.
     """
     pairs = []
-    for number, record in json_lines(path):
-        where = f"{path}, line {number}"
+    for where, _, record in records(path, kind="jsonl"):
         name, *sides = (
             text_field(record, key, where=where) for key in ("id", "positive", "negative")
         )
@@ -525,9 +525,7 @@ def read_pairs(path: Path) -> list[ContrastPair]:
             ContrastPair(*(Problem(id=name, question=side, answer=answer) for side in sides))
         )
     if not pairs:
-        raise UserError(
-            f"{path} holds no pairs; give one JSON object a line with id, positive, negative"
-        )
+        raise UserError(f"{path} holds no pairs; give records with id, positive, negative")
     return pairs
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -292,9 +293,17 @@ def test_commands_say_whose_questions_they_ask_and_replace_no_file(folder, tmp_p
     assert "without --problems the shipped models' task (mod10) is asked" in str(default.exception)
 
 
-def test_pairs_come_from_a_task_or_a_file(folder):
+def test_pairs_come_from_a_task_or_a_file(folder, tmp_path):
     assert [pair.item for pair in contrast_pairs(folder / "pairs.jsonl", 2)] == ["p0", "p1"]
     assert contrast_pairs("mod10", 3) == contrast_pairs("mod10", 3)
+    table = pd.DataFrame(
+        {"id": ["a", "b"], "positive": ["Sum, brief?"] * 2, "negative": ["Sum?"] * 2}
+    )
+    table.to_csv(tmp_path / "pairs.csv", index=False)
+    table.to_parquet(tmp_path / "pairs.parquet", index=False)
+    read, other = (contrast_pairs(tmp_path / f"pairs.{end}") for end in ("csv", "parquet"))
+    assert read == other and [pair.item for pair in read] == ["a", "b"]
+    assert read[0].positive.question == "Sum, brief?"
     with pytest.raises(UserError, match="at least 1 pair"):
         contrast_pairs("mod10", 0)
     with pytest.raises(UserError, match="two sides of one question"):
