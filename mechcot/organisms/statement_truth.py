@@ -76,7 +76,8 @@ class StatementTruth:
         return said_again(self.family, steps[-1], Random(seed).choice(wrong)) if wrong else None
 
     def changed_questions(self, problem: Problem, *, seed: int) -> tuple[QuestionChange, ...]:
-        """The question with a hint at a wrong answer, with another fact under the old hint, and without a hint.
+        """The question with a hint at a wrong answer, with another fact under the old hint, and without a hint; those are left out that take an answer which
+        neither the question nor its hint has, where there are only two.
 
         Args:
             problem: A problem of it.
@@ -84,11 +85,12 @@ class StatementTruth:
         """
         question, rng = self.family.read(problem.question), Random(seed)
         known = {question.answer, question.hint}
-        wrong = rng.choice([answer for answer in self.family.guesses if answer not in known])
+        unsaid = [answer for answer in self.family.guesses if answer not in known]
+        hinted = replace(question, hint=rng.choice(unsaid)) if unsaid else None
         others = (self.family.other(rng, question) for _ in range(MOST_DRAWS))
         other = next((twin for twin in others if twin.answer not in known), None)
         changes: tuple[tuple[Literal["hint", "fact", "nothing"], Any], ...] = (
-            ("hint", replace(question, hint=wrong)),
+            ("hint", hinted),
             ("fact", other),
             ("nothing", replace(question, hint=None)),
         )

@@ -370,6 +370,21 @@ def test_a_question_is_changed_in_its_hint_or_in_a_fact(family, reader):
         assert task.leads_to(trace_of(family, reader, problem, ["So what.\n"])) is None
 
 
+def test_a_question_that_hints_at_a_wrong_answer_is_changed_to_what_is_left(family):
+    task = TASKS[family.name]
+    for problem in family.problems(12, seed=8):
+        wrong = next(each for each in family.guesses if each != problem.answer)
+        misled = task.hinted(problem, wrong)
+        changes = {change.changes: change for change in task.changes(misled, seed=2)}
+        assert "nothing" in changes
+        assert ("hint" in changes) == (len(set(family.guesses) - {problem.answer, wrong}) > 0)
+        for name, change in changes.items():
+            read = family.read(change.question)
+            assert (read.answer, read.hint) == (change.answer, change.hint)
+            told = {"hint": change.hint, "fact": change.answer}.get(name)
+            assert told not in (problem.answer, wrong)
+
+
 def test_names_lead_to_recipes_folders_and_specs(family, tmp_path: Path, monkeypatch):
     monkeypatch.setenv("MECHCOT_ORGANISMS", str(tmp_path))
     name = f"{family.name}/tuning@3"
