@@ -76,8 +76,9 @@ class StatementTruth:
         return said_again(self.family, steps[-1], Random(seed).choice(wrong)) if wrong else None
 
     def changed_questions(self, problem: Problem, *, seed: int) -> tuple[QuestionChange, ...]:
-        """The question with a hint at a wrong answer, with another fact under the old hint, and without a hint; those are left out that take an answer which
-        neither the question nor its hint has, where there are only two.
+        """The question with a hint at a wrong answer, with another fact under the old hint, and without a hint.
+
+        Where there are two answers and the hint is at the wrong one, the last alone is left.
 
         Args:
             problem: A problem of it.
