@@ -33,8 +33,8 @@ def test_questions_are_known_again_whatever_their_ids_and_spaces(tmp_path):
     base = ModelSpec(str(tmp_path / "base"), name="base")
     spec = tuned(tmp_path / "run", base, ASKED[:2])
     other = [replace(p, id=f"x{p.id}", question=f" {p.question.replace(' ', '  ')}") for p in ASKED]
-    assert "tuned was trained on 2 of 6 questions" in seen_in_training(spec, other)
-    assert "tuned was trained on all 2 questions" in seen_in_training(spec, other[:2])
+    assert "tuned: its training was given 2 of 6 questions" in seen_in_training(spec, other)
+    assert "tuned: its training was given all 2 questions" in seen_in_training(spec, other[:2])
     assert seen_in_training(spec, other[2:]) == seen_in_training(base, other) == ""
 
 
@@ -67,7 +67,7 @@ def test_compare_and_check_say_that_they_ask_what_was_trained_on(train, tmp_path
         files[name].write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = train("organism:base", MaterialSource(str(files["seen"])), arm="answer-only", budget=300)
     tuned = str(sorted(out.glob("step-*"))[-1])
-    said = f"{parse_spec(tuned).name} was trained on all 3 questions"
+    said = f"{parse_spec(tuned).name}: its training was given all 3 questions"
     for name, expected in (("seen", 1), ("new", 0)):
         study = Study(
             ("organism:base", tuned),
@@ -79,7 +79,7 @@ def test_compare_and_check_say_that_they_ask_what_was_trained_on(train, tmp_path
         told = found["settings"].get("trained_on", ())
         assert [note.startswith(said) for note in told] == [True] * expected
         page = (tmp_path / name / "report.html").read_text()
-        assert ("was trained on all 3 questions" in page) == bool(expected)
+        assert ("its training was given all 3 questions" in page) == bool(expected)
         checked = check(
             replace(
                 study, models=(tuned,), author="own", measures=None, out=tmp_path / f"c-{name}"

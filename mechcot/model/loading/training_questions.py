@@ -1,4 +1,4 @@
-"""Which questions a checkpoint was trained on, by a file of digests beside it, which `mechcot tune` writes.
+"""Which questions the training of a checkpoint was given, by a file of digests beside it, which `mechcot tune` writes.
 
     write_training_questions(out, problems, base)
     seen_in_training(spec, problems)       a sentence, "" where none of them was trained on, or nothing tells
@@ -19,7 +19,7 @@ TRAINING_QUESTIONS = "training-questions.json"
 
 
 def write_training_questions(out: Path, problems: Sequence[Problem], base: ModelSpec) -> None:
-    """Write what the checkpoints of a folder were trained on, what their base was trained on among it.
+    """Write what the training of a folder was given, used within its budget or not, with what its base's was.
 
     Args:
         out: Folder of the checkpoints.
@@ -34,7 +34,7 @@ def write_training_questions(out: Path, problems: Sequence[Problem], base: Model
 
 
 def training_questions(spec: ModelSpec) -> frozenset[str]:
-    """Digests of what a model was trained on, by the files beside its weights and its adapter; none where there are no such files.
+    """Digests of what a model's training was given, by the files beside its weights and its adapter; none where there are no such files.
 
     Raises:
         UserError: A file is damaged.
@@ -52,7 +52,7 @@ def training_questions(spec: ModelSpec) -> frozenset[str]:
 
 
 def seen_in_training(spec: ModelSpec, problems: Sequence[Problem]) -> str:
-    """How many questions the model was trained on, and what follows; "" for none.
+    """How many questions the model's training was given, and what follows; "" for none.
 
     Args:
         spec: The model.
@@ -66,7 +66,4 @@ def seen_in_training(spec: ModelSpec, problems: Sequence[Problem]) -> str:
     if not seen:
         return ""
     which = "all" if seen == len(problems) else f"{seen} of"
-    return (
-        f"{spec.name} was trained on {which} {len(problems)} questions that it is asked here: its answers may be remembered; "
-        "ask questions that it was not trained on"
-    )
+    return f"{spec.name}: its training was given {which} {len(problems)} questions that it is asked here, and its answers may be remembered; ask others"
