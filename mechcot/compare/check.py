@@ -17,7 +17,7 @@ beside it as those of a comparison do, and are not made twice. check.json:
         accuracy                    written, with (its own chain), other (another item's), without (any chain), guess (the most frequent answer)
         asked                       number of its texts
         asking, asking_notes        how it was asked and read where that is not as its files say, and why where its own texts showed it
-        trained_on                  how many of the questions it was trained on, a sentence, "" for none; see `mechcot.model.loading.training_questions`
+        trained_on                  how many of the questions its training was given, a sentence, "" for none; see `mechcot.model.loading.training_questions`
         tokens, same                median tokens of a chain; share of the most frequent chain text
         beside                      means of measures that are shown and do not decide, and the null of the exchange; null where they were not taken,
                                     since gates and exchange had shown that the model cannot be judged

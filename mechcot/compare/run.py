@@ -129,7 +129,7 @@ def run(study: Study, *, console: Console | None = None) -> dict[str, Any]:
 
 
 def _seen(study: Study, asked: Sequence[Problem]) -> tuple[str, ...]:
-    """Which models were trained on what they are asked."""
+    """Which models' training was given what they are asked."""
     return tuple(filter(None, (seen_in_training(spec, asked) for spec in study.specs)))
 
 
@@ -159,7 +159,7 @@ def _say_written(
 
 
 def _say_missing(study: Study, asked: Sequence[Problem], *, console: Console) -> None:
-    """Say which measures the problems' tasks do not serve in full, which file would, and where steps cannot be checked, and what models were trained on."""
+    """Say which measures the problems' tasks do not serve in full, which file would, where steps cannot be checked, and whose training was given the problems."""
     affected: dict[str, list[str]] = {}
     for name in study.measure_names:
         for follows in missing(asked, MEASURES[name].card.asks).values():

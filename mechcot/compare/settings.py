@@ -80,7 +80,7 @@ class Study:
         served: Models, as typed, and the address of the server that draws their continuations.
         asking_of: How a later model is asked, by name, where its own texts showed another way than that of the first.
         asking_notes: Why models are asked in another way than their files say, where their own texts showed it; see `mechcot.compare.own_words`.
-        trained_on: Which models were trained on questions that they are asked, a sentence each; see `mechcot.model.loading.training_questions`.
+        trained_on: Which models' training was given questions that they are asked, a sentence each; see `mechcot.model.loading.training_questions`.
         left_out: Measures that a model's family cannot give, each with the reason; see `mechcot.compare.measurable`.
     """
 

@@ -40,9 +40,9 @@ def training_questions(spec: ModelSpec) -> frozenset[str]:
         UserError: A file is damaged.
     """
     found: set[str] = set()
-    for weights in (spec.base, spec.adapter):
-        path = Path(weights or "").parent / TRAINING_QUESTIONS
-        if weights and Path(weights).is_absolute() and path.is_file():
+    for weights in map(Path, filter(None, (spec.base, spec.adapter))):
+        path = weights.parent / TRAINING_QUESTIONS
+        if weights.is_absolute() and path.is_file():
             noted = read_json(path, what="the questions of a training")
             questions = noted.get("questions")
             if not isinstance(questions, list):
