@@ -67,5 +67,7 @@ def browser(tmp_path_factory):
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
     driver.set_script_timeout(120)
     driver.execute_cdp_cmd("Network.enable", {})
+    # A window that lacks the focus leaves JupyterLab without a current notebook.
+    driver.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
     yield driver
     driver.quit()

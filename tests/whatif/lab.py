@@ -40,7 +40,11 @@ def server(folder: Path):
             yield address
         finally:
             running.terminate()
-            running.wait(timeout=60)
+            try:
+                running.wait(timeout=20)
+            except subprocess.TimeoutExpired:  # it waits for ever on a kernel that is just starting
+                running.kill()
+                running.wait()
 
 
 def _answers(address: str) -> bool:
