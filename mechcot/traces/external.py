@@ -7,6 +7,7 @@ A record becomes one chain for each completion in it:
 3. What of a completion is thought and what is said: `mechcot.text.message_parts` by fields, `mechcot.text.think_tags` by marks.
 
 `id`, `sample` (which of several chains for one problem), `author` and `prompt` are optional; anything else goes to `meta`.
+Records that name no problem and ask the same are samples of one.
 A record without a chain (its request failed, its thought is encrypted) is left out and counted; whatever
 is ambiguous or wrong stops with file and line. A line that `mechcot import` wrote, or a trace of mechcot's own, is read as the
 chain that it holds. Thought Anchors (arXiv 2506.19143): `problem.gt_answer` is the reference, `solution` the model's text.
@@ -14,6 +15,7 @@ chain that it holds. Thought Anchors (arXiv 2506.19143): `problem.gt_answer` is 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain as chained, count
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +128,12 @@ def read_chains(
         except NoChain as reason:
             left_out.append(str(reason))
             continue
+        own = is_line(record) or _is_trace(record)
+        name = (
+            None if own else _id(record, named(record, fields or {}, where=where), where=where)[0]
+        )
         for chain in chains:
+            chain = chain if own or chain.problem.id == name else collected.sampled(chain)
             collected.add(chain, where=where, repeats="filter" in record)
     if not collected.chains and left_out:
         raise UserError(
@@ -179,6 +186,15 @@ class _Kept:
         self.places: list[str] = []
         self._seen: dict[tuple[str, str], tuple[str, ForeignChain]] = {}
         self._asked: dict[str, tuple[str, Problem]] = {}
+        self._nameless: dict[tuple[str, str], str] = {}
+
+    def sampled(self, chain: ForeignChain) -> ForeignChain:
+        """A chain of a record that names no problem, as one more sample of the problem that asks the same."""
+        asked = chain.problem.question, chain.problem.answer
+        name = self._nameless.setdefault(asked, chain.problem.id)
+        more = (f"{n}.{chain.sample}".removesuffix(".") for n in count(1))
+        sample = next(one for one in chained([chain.sample], more) if (name, one) not in self._seen)
+        return replace(chain, problem=replace(chain.problem, id=name), sample=sample)
 
     def add(self, chain: ForeignChain, *, where: str, repeats: bool) -> None:
         """Keep a chain; one that a harness repeats for each filter is kept once."""
@@ -217,7 +233,7 @@ def foreign_chains(
     """
     if is_line(record):
         return [line_chain(record, fields or {}, where=where)]
-    if {"schema", "steps", "completion"} <= record.keys():
+    if _is_trace(record):
         record = line_of_trace(record, where=where)
     given = named(record, fields or {}, where=where)
     flat, meta = _flat(record)
@@ -240,6 +256,10 @@ def foreign_chains(
         )
         for parts, name in zip(completions, names, strict=True)
     ]  # fmt: skip
+
+
+def _is_trace(record: Mapping[str, Any]) -> bool:
+    return {"schema", "steps", "completion"} <= record.keys()
 
 
 def _samples(sample: Any, n: int) -> list[str]:

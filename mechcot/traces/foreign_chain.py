@@ -73,6 +73,17 @@ class Loaded:
         n = len(self.left_out)
         return f"{count_of(n, 'record')} left out, {count_of(len(self.chains), 'chain')} read; {self.left_out[0]}"
 
+    def repeated(self) -> str:
+        """Sentence on chains whose question stands under several ids, so that they count as several items; empty where none does."""
+        asked = {(chain.problem.question, chain.problem.id) for chain in self.chains}
+        more = len(asked) - len({question for question, _ in asked})
+        if not more:
+            return ""
+        return (
+            f"{more} of {len(asked)} questions stand there before under another id; each counts as an item of its own, so that intervals "
+            "are narrower than the questions allow; give chains of one question one id, and a `sample` each"
+        )
+
 
 def is_line(record: Mapping[str, Any]) -> bool:
     """True for a line that `as_line` wrote."""

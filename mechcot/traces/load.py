@@ -104,8 +104,8 @@ def bind_chains(
         )
     for line in _told_tokens(reader, chains, traces):
         print_notice(line)
-    if loaded.left_out:
-        print_notice(loaded.notice())
+    for line in filter(None, (loaded.notice(), loaded.repeated())):
+        print_notice(line)
     if refused:
         print_notice(
             f"{len(refused)} of {count_of(len(chains), 'chain')} left out: {reader.name} cannot hold their text in its tokens; {refused[0]}",

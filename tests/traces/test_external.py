@@ -166,6 +166,24 @@ def test_several_chains_of_one_problem_are_told_apart_by_their_sample(tmp_path):
         load_chains(write(tmp_path, record | {"sample": 1}, record | {"sample": 1}))
 
 
+def test_records_that_name_no_problem_and_ask_the_same_are_samples_of_one(tmp_path):
+    first, other = ({"question": q, "answer": "4"} for q in ("q", "other"))
+    lines = [first | {"chain": chain} for chain in "cde"] + [
+        other | {"chain": "c"},
+        first | {"answer": "5", "chain": "c"},
+        first | {"generations": ["f", "g"]},
+    ]
+    found = load_chains(write(tmp_path, *lines))
+    assert [(each.problem.id[-1], each.sample) for each in found] == [
+        *(("1", ""), ("1", "1"), ("1", "2"), ("4", ""), ("5", "")),
+        *(("1", "0"), ("1", "1.1")),
+    ]
+    problems = [Problem("a", "q", "4"), Problem("b", "other", "4")]
+    path = write(tmp_path, *({"question": "q", "chain": chain} for chain in "cd"))
+    found = load_chains(path, problems=problems)
+    assert [(each.problem.id, each.sample) for each in found] == [("a", ""), ("a", "1")]
+
+
 def test_own_traces_are_read_as_the_chains_they_hold(tmp_path):
     problem = Problem(id="p", question="q", answer="4", meta={"stratum": "easy"})
     steps = (

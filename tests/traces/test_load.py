@@ -44,6 +44,15 @@ def test_a_chain_that_a_vocabulary_cannot_hold_is_left_out_and_counted(tmp_path,
         load_traces(write_rows(tmp_path / "one.jsonl", rows[1:2]), words)
 
 
+def test_questions_that_stand_under_several_ids_are_told(tmp_path, reader, capsys):
+    rows = [chain_of(1), chain_of(2), chain_of(1) | {"id": "again"}]
+    load_traces(write_rows(tmp_path / "t.jsonl", rows), reader)
+    assert "1 of 3 questions stand there before under another id" in capsys.readouterr().err
+    rows[2] |= {"id": "sum-1", "sample": "1"}
+    load_traces(write_rows(tmp_path / "t.jsonl", rows), reader)
+    assert "another id" not in capsys.readouterr().err
+
+
 def test_traces_written_with_another_cue_are_told_with_the_options_to_give(
     folder, reader, tmp_path, capsys
 ):
