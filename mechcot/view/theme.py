@@ -73,7 +73,7 @@ def looks(models: Sequence[str]) -> dict[str, Look]:
     return {
         name: Look(
             PALETTE[place % len(PALETTE)],
-            SYMBOLS[place % len(SYMBOLS)],
+            SYMBOLS[(place + place // len(PALETTE)) % len(SYMBOLS)],
             DASHES[place // len(PALETTE) % len(DASHES)],
         )
         for place, name in enumerate(dict.fromkeys(models))
