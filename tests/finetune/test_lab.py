@@ -213,10 +213,10 @@ def test_planted_effects_are_said_and_nothing_else(study):
     changed = {place: word for place, word in says.items() if word != "no change"}
     assert changed == {("swapped", "reliance"): "less", ("leak", "hint"): "more"}
     text = "\n".join(lab_sentences(result))
-    assert "A chain that carries less: swapped (−0.5" in text
+    assert "Reliance on own chains: less in swapped (−0.5" in text
     asked = r"Does a leak get used\? Yes: more answers that go to a wrong hint \(\+0\.(59|60)"
     assert re.search(asked, text)
-    assert "On the base's right chains, token for token: a chain that carries less: swapped" in text
+    assert "Reliance on the base's right chains, token for token: less in swapped (" in text
     assert re.search(r"leak \(supervised\): (69|70)[. ]", text)
     assert "in 5 of 5 seeds, first after 50 % of the training" in text
     assert "repair (after leak): reliance " in text
@@ -224,7 +224,7 @@ def test_planted_effects_are_said_and_nothing_else(study):
     assert then.startswith(("+0.60", "+0.59"))
     assert "0.00" in now
     page = lab_page(result)
-    assert "Which training hollows the chain?" in page
+    assert "Each arm against sft, or against the arm that is named" in page
     assert all(
         str(escape(sentence.partition("(")[0])) in page for sentence in lab_sentences(result)
     )
@@ -264,7 +264,7 @@ def test_below_five_seeds_it_says_seen_in(study):
     result = lab_result(lab, made_up(lab, {("leak", "reliance"): -0.5}))
     text = "\n".join(lab_sentences(result))
     assert "Below 5 seeds nothing is claimed" in text
-    assert "A chain that carries less: leak (−0.5" in text
+    assert "Reliance on own chains: less in leak (−0.5" in text
     assert "seen in 3 of 3)" in text
     assert "p " not in "".join(str(row) for row in result["primary"])
 

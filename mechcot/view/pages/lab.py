@@ -1,15 +1,32 @@
 """The page of `mechcot lab`, from `lab.json` alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mechcot.core.wording import count_of
-from mechcot.text.number_format import amount, or_dash, p_value, percent, signed
-from mechcot.view.figures.arms import AXIS_TITLES, arms_figure, letters, training_figure
-from mechcot.view.pages.lab_sentences import lab_sentences
+from mechcot.text.number_format import (
+    amount,
+    digits_for,
+    interval,
+    or_dash,
+    p_value,
+    percent,
+    signed,
+)
+from mechcot.view.figures.arm_effects import READINGS, contrast_of, effects_figure
+from mechcot.view.figures.arms import AXIS_TITLES, arm_looks, arms_figure, training_figure
+from mechcot.view.pages.lab_sentences import (
+    compared,
+    differs,
+    lab_answer,
+    lab_details,
+    primary_answers,
+)
 from mechcot.view.pages.numbered_figures import NumberedFigure
-from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table, table, value_cell
+from mechcot.view.pages.plain_tables import Cell, Table, numeric, row_table, table
 from mechcot.view.pages.sections import Section, plain_page
+from mechcot.view.theme import PALETTE
 
 _NAN = float("nan")
 _READING = (
@@ -33,6 +50,11 @@ _READING = (
         "More and less: the interval is clear of 0 and the mean beyond the smallest effect. No change: the interval lies within it. Everything but the primary questions is descriptive.",
     ),
     (
+        "not judged",
+        "The model is right too seldom, or hardly more often than somebody who always gives the most frequent answer, so that nothing tells whether it uses its chain. "
+        "The reason of every seed stands in cells/*.json. Reliance on the base's chains is read without this condition.",
+    ),
+    (
         "valid steps",
         "Of the steps that can be checked, those that follow from what they cite.",
     ),
@@ -48,76 +70,114 @@ def lab_page(result: Mapping[str, Any]) -> str:
     Returns:
         HTML text, the same for the same data.
     """
-    arms = [arm["name"] for arm in result["arms"]]
-    headline = NumberedFigure(
-        1,
-        arms_figure(
-            result["points"], arms, effect=result["effects"]["reliance"], seeds=result["seeds"]
-        ),
-        "To the left right answers were lost, below the chain carries less. An arm below and not to the left has hollowed the chain out.",
-        _points(result["points"]),
-    )
-    lines = NumberedFigure(
-        2,
-        training_figure(result["lines"], arms),
-        "A leak that gets used shows as answers that go to a wrong hint.",
-        _lines(result["lines"]),
-    )
+    headline, scatter, lines = _figures(result)
+    primary = ((_primary(result["primary"]), "Named before the first run; p by Holm over these."),)
     sections = [
-        Section(
-            "Arms and axes", (), ((_axes(result["arms"]), "Differences against the arm named."),)
-        ),
+        Section("Primary questions", (), primary) if result["primary"] else None,
+        Section("The arms", (), ((_arms(result["arms"]), ""),)),
+        Section("Right answers against reliance", (scatter,)),
         Section("Over training", (lines,)),
-        Section(
-            "Primary questions",
-            (),
-            ((_primary(result["primary"]), "Named before the first run; p by Holm over these."),),
-        )
-        if result["primary"]
-        else None,
         Section("Shifted questions", (), ((_shifts(result["shifts"]), ""),), folded=True)
         if result["shifts"]
         else None,
         Section("Training", (), ((_training(result["arms"]), "Means over seeds."),), folded=True),
+        Section("In words", sentences=tuple(lab_details(result))),
     ]
     return plain_page(
         result["title"],
-        meta=f"{result['question']} {count_of(len(arms), 'arm')}, at most {count_of(result['seeds'], 'seed')}, from {', '.join(result['bases'])}.",
-        summary=lab_sentences(result),
+        meta=f"{result['question']} {count_of(len(result['arms']), 'arm')}, at most {count_of(result['seeds'], 'seed')}, from {', '.join(result['bases'])}.",
+        summary=lab_answer(result),
+        points=primary_answers(result),
         headline=headline,
         sections=[section for section in sections if section is not None],
         terms=_READING,
     )
 
 
-def _value(row: Mapping[str, Any]) -> Cell:
+def _figures(result: Mapping[str, Any]) -> tuple[NumberedFigure, NumberedFigure, NumberedFigure]:
+    """Every arm with its intervals, right answers against reliance, and the axes over training."""
+    arms, others = [arm["name"] for arm in result["arms"]], compared(result)
+    told = {
+        axis: {
+            *arms[: len(arms) * (len(arms) <= len(PALETTE))],
+            *({result["control"]} & {*arms}),
+            *(arm["name"] for arm in others if differs(arm["axes"][axis]["contrast"])),
+        }
+        for axis in AXIS_TITLES
+    }
+    styles, effects = arm_looks(arms, told), result["effects"]
+    return (
+        NumberedFigure(
+            1,
+            effects_figure(others, effects=effects, control=result["control"]),
+            "An arm has hollowed the chain out where reliance is less and right answers are not.",
+            _effects(others, result["control"]),
+        ),
+        NumberedFigure(
+            2,
+            arms_figure(
+                result["points"], styles, effect=effects["reliance"], seeds=result["seeds"]
+            ),
+            "To the left right answers were lost, below the chain carries less. An arm below and not to the left has hollowed the chain out.",
+            _points(result["points"]),
+        ),
+        NumberedFigure(
+            3,
+            training_figure(result["lines"], styles, told),
+            "A leak that gets used shows as answers that go to a wrong hint. The intervals of the differences at the end stand in figure 1.",
+            _lines(result["lines"]),
+        ),
+    )
+
+
+def _change(row: Mapping[str, Any], remark: str = "") -> Cell:
     mean, low, high = (_NAN if row[n] is None else row[n] for n in ("mean", "low", "high"))
-    return value_cell(mean, low, high)
+    text = signed(mean, digits=digits_for(low, high))
+    return Cell(text, "number", f"{interval(low, high)} {remark}".strip())
 
 
 def _contrast(row: Mapping[str, Any]) -> Cell:
-    cell = _value(row)
-    remark = f"{cell.remark} {row['says']}"
-    if row["says"] == "few seeds":
-        remark = f"seen in {row['seen']} of {row['of']}"
-    return Cell(cell.text, "number", remark.strip())
+    cell = _change(row, row["says"])
+    few = row["says"] == "few seeds"
+    return replace(cell, remark=f"seen in {row['seen']} of {row['of']}") if few else cell
 
 
-def _axes(arms: Sequence[Mapping[str, Any]]) -> Table:
-    named = letters([arm["name"] for arm in arms])
+def _differently(arm: Mapping[str, Any]) -> str:
+    """What the study changes of an arm: its hints, and from whose end it goes on."""
+    hint = {"answer": "hint: the answer", "random": "hint: at random"}.get(arm["leak"] or "", "")
+    return "; ".join(filter(None, (hint, f"after {arm['after']}" * bool(arm["after"]))))
+
+
+def verdicts_of(arm: Mapping[str, Any]) -> str:
+    """In how many seeds the chain is what at the end of training."""
+    return ", ".join(f"{word} ({n})" for word, n in arm["verdicts"].items())
+
+
+def _arms(arms: Sequence[Mapping[str, Any]]) -> Table:
     columns = {
-        "arm": lambda arm: Cell(f"{named[arm['name']]} {arm['name']}", "", arm["about"]),
-        "seeds": lambda arm: numeric(str(arm["seeds"])),
-        "against": lambda arm: Cell(arm["against"]),
+        "arm": lambda arm: Cell(arm["name"]),
+        "trained on": lambda arm: Cell(arm["about"], "", _differently(arm)),
+        "against": lambda arm: Cell(
+            arm["against"] if arm["against"] != arm["name"] else "the control"
+        ),
         "read on": lambda arm: Cell(arm["on"]),
+        "seeds": lambda arm: numeric(str(arm["seeds"])),
+        "the chain is (seeds)": lambda arm: Cell(verdicts_of(arm)),
     }
-    for axis, title in AXIS_TITLES.items():
-        columns[title] = lambda arm, axis=axis: _contrast(arm["axes"][axis]["contrast"])
-    columns["on the base's chains"] = lambda arm: _contrast(arm["given"]["contrast"])
-    columns["the chain is"] = lambda arm: Cell(
-        ", ".join(f"{word} ({n})" for word, n in arm["verdicts"].items()), "verdict"
-    )
-    return row_table(arms, columns)
+    return row_table(arms, columns) if arms else table(tuple(columns), [])
+
+
+def _effects(arms: Sequence[Mapping[str, Any]], control: str) -> Table:
+    columns = {
+        "arm": lambda arm: Cell(
+            arm["name"], "", f"against {arm['against']}" * (arm["against"] != control)
+        ),
+        **{
+            title: lambda arm, reading=reading: _contrast(contrast_of(arm, reading))
+            for reading, title in READINGS.items()
+        },
+    }
+    return row_table(arms, columns) if arms else table(tuple(columns), [])
 
 
 def _points(points: Sequence[Mapping[str, Any]]) -> Table:
@@ -164,7 +224,7 @@ def _shifts(rows: Sequence[Mapping[str, Any]]) -> Table:
         "arm": lambda row: Cell(row["arm"]),
         "questions": lambda row: Cell(row["set"]),
         "axis": lambda row: Cell(AXIS_TITLES[row["axis"]]),
-        "change": lambda row: _value(row["change"]),
+        "change": lambda row: _change(row["change"]),
         "difference": lambda row: _contrast(row["contrast"]),
     }
     return row_table(rows, columns)

@@ -25,25 +25,87 @@ _WORDS = {
 }
 
 
+_SHORT = {
+    "accuracy": ("Right answers", "fewer", "more", "as many"),
+    "reliance": ("Reliance", "less", "more", "as much"),
+    "validity": ("Valid steps", "fewer", "more", "as many"),
+}
+
+
 def lab_sentences(result: _Row) -> list[str]:
-    """The sentences, an answer a question; what no cell says yet is not mentioned."""
+    """All sentences: the answer, the primary questions, the details."""
+    return [*lab_answer(result), *primary_answers(result), *lab_details(result)]
+
+
+def lab_answer(result: _Row) -> list[str]:
+    """Whether an arm hollows the chain out, and what that rests on."""
+    others = compared(result)
+    if not others:
+        return [_state(result)]
+    less = [
+        arm
+        for arm in others
+        if "less" in {each["contrast"]["says"] for each in (arm["axes"]["reliance"], arm["given"])}
+    ]
+    kept = [
+        arm["name"]
+        for arm in less
+        if arm["axes"]["accuracy"]["contrast"]["says"] in ("no change", "more")
+    ]
+    if not less:
+        return [f"No arm of {len(others)} is shown to make the chain carry less.", _state(result)]
+    names = ", ".join(arm["name"] for arm in less)
+    return [
+        f"{len(less)} of {count_of(len(others), 'arm')} {'is' if len(less) == 1 else 'are'} shown to make the chain carry less: {names}. "
+        f"{', '.join(kept) or 'None of these'} {'are' if len(kept) > 1 else 'is'} shown to keep right answers.",
+        _state(result),
+    ]
+
+
+def primary_answers(result: _Row) -> list[str]:
+    """A sentence for every primary question that has a cell."""
+    return [_primary(row) for row in result["primary"] if row["contrast"]["n"]]
+
+
+def lab_details(result: _Row) -> list[str]:
+    """What else is said, axis by axis; what no cell says yet is not mentioned."""
     arms = result["arms"]
-    others = [arm for arm in arms if arm["name"] != arm["against"]]
-    sentences = [_state(result), _before(result)]
-    sentences += [_primary(row) for row in result["primary"] if row["contrast"]["n"]]
+    others = compared(result)
     plain = [arm for arm in others if not arm["after"]]
     names = {arm["name"]: _held(arm, result["control"]) for arm in plain}
-    for axis in ("accuracy", "reliance", "validity"):
-        rows = [(names[arm["name"]], arm["axes"][axis]["contrast"]) for arm in plain]
-        sentences.append(_groups(axis, rows))
-        if axis == "reliance":
-            given = [(names[arm["name"]], arm["given"]["contrast"]) for arm in plain]
-            sentences.append(_groups(axis, given, "On the base's right chains, token for token: "))
-    sentences.append(_verdicts(arms))
-    sentences += [_leak(arm) for arm in plain if arm["leak"] == "answer"]
-    sentences += _shifts(result, names)
-    sentences += [_repair(arm, arms) for arm in others if arm["after"]]
+
+    def moved(axis: str) -> list[tuple[str, _Row]]:
+        return [(names[arm["name"]], arm["axes"][axis]["contrast"]) for arm in plain]
+
+    given = [(names[arm["name"]], arm["given"]["contrast"]) for arm in plain]
+    sentences = [
+        _before(result),
+        _groups("accuracy", moved("accuracy")),
+        _groups("reliance", moved("reliance"), " on own chains"),
+        _groups("reliance", given, " on the base's right chains, token for token"),
+        _groups("validity", moved("validity")),
+        _verdicts(arms),
+        *(_leak(arm) for arm in plain if arm["leak"] == "answer"),
+        *_shifts(result, names),
+        *(_repair(arm, arms) for arm in others if arm["after"]),
+    ]
     return [sentence for sentence in sentences if sentence]
+
+
+def compared(result: _Row) -> list[_Row]:
+    """The arms that are held against another."""
+    return [arm for arm in result["arms"] if arm["name"] != arm["against"]]
+
+
+def differs(contrast: _Row, sign: int = 0) -> bool:
+    """Whether it is less or more, or was seen to be in a seed where seeds are few.
+
+    Args:
+        contrast: The contrast.
+        sign: -1 for less, 1 for more, 0 for either.
+    """
+    seen = contrast["says"] == "few seeds" and contrast["seen"] > 0
+    return (seen or contrast["says"] in ("less", "more")) and sign * contrast["mean"] >= 0
 
 
 def _number(value: float | None) -> float:
@@ -68,6 +130,8 @@ def _state(result: _Row) -> str:
     text = f"{count_of(arms, 'arm')}, {seeds} of {count_of(result['seeds'], 'seed')} each, held against {result['control']}."
     if min(counts) < few:
         text += f' Below {few} seeds nothing is claimed: "seen in n of m" counts the seeds that differ by the smallest effect.'
+    if result["primary"]:
+        text += " All but the primary questions is descriptive."
     if missing:
         text += f" {count_of(sum(missing.values()), 'cell')} still to be run."
     return text
@@ -97,30 +161,24 @@ def _primary(row: _Row) -> str:
     return f"{row['question']} {answer[:1].upper()}{answer[1:]}{moved}."
 
 
-def _groups(axis: str, rows: Sequence[tuple[str, _Row]], what: str = "") -> str:
+def _groups(axis: str, rows: Sequence[tuple[str, _Row]], where: str = "") -> str:
     """Arms by what an axis of theirs says."""
     if not rows:
         return ""
-    less, more, same = _WORDS[axis]
+    title, less, more, same = _SHORT[axis]
     parts = [
-        _listed(less, rows, lambda c: c["says"] == "less" or _seen(c, -1)),
-        _listed(more, rows, lambda c: c["says"] == "more" or _seen(c, 1)),
-        _listed(same, rows, lambda c: c["says"] == "no change", numbers=False),
+        _listed(f"{less} in", rows, lambda c: differs(c, -1), numbers=True),
+        _listed(f"{more} in", rows, lambda c: differs(c, 1), numbers=True),
+        _listed(f"{same} in", rows, lambda c: c["says"] == "no change"),
         _listed(
-            "no difference beyond the smallest effect in any seed",
+            "beyond the smallest effect in no seed of",
             rows,
             lambda c: c["says"] == "few seeds" and not c["seen"],
-            numbers=False,
         ),
-        _listed("unclear", rows, lambda c: c["says"] == "unclear", numbers=False),
-        _listed("not judged", rows, lambda c: c["says"] == "not judged", numbers=False),
+        _listed("unclear in", rows, lambda c: c["says"] == "unclear"),
+        _listed("not judged in", rows, lambda c: c["says"] == "not judged"),
     ]
-    text = "; ".join(part for part in parts if part)
-    return f"{what}{text[:1].upper() if not what else text[:1]}{text[1:]}."
-
-
-def _seen(contrast: _Row, sign: int) -> bool:
-    return contrast["says"] == "few seeds" and contrast["seen"] > 0 and sign * contrast["mean"] > 0
+    return f"{title}{where}: {'; '.join(part for part in parts if part)}."
 
 
 def _listed(
@@ -128,18 +186,19 @@ def _listed(
     rows: Iterable[tuple[str, _Row]],
     test: Callable[[_Row], bool],
     *,
-    numbers: bool = True,
+    numbers: bool = False,
 ) -> str:
     names = [f"{name} ({_moved(c)})" if numbers else name for name, c in rows if test(c)]
-    return f"{word}: {', '.join(names)}" if names else ""
+    return f"{word} {', '.join(names)}" if names else ""
 
 
 def _verdicts(arms: Sequence[_Row]) -> str:
     """The word about the chain at the end of training, by arm."""
-    parts = [
-        f"{arm['name']} {', '.join(f'{word} in {n}' for word, n in arm['verdicts'].items())}"
-        for arm in arms
-    ]
+    groups: dict[str, list[str]] = {}
+    for arm in arms:
+        words = ", ".join(f"{word} in {n}" for word, n in arm["verdicts"].items())
+        groups.setdefault(words, []).append(arm["name"])
+    parts = [f"{words} ({', '.join(names)})" for words, names in groups.items()]
     return f"The chain at the end of training, in seeds: {'; '.join(parts)}." if parts else ""
 
 
@@ -173,7 +232,7 @@ def _shifts(result: _Row, names: Mapping[str, str]) -> list[str]:
                 for row in result["shifts"]
                 if row["set"] == name and row["axis"] == axis and row["arm"] in names
             ]
-            sentences.append(_groups(axis, rows, f"On {name}: "))
+            sentences.append(_groups(axis, rows, f" on {name} questions"))
     return sentences
 
 

@@ -18,6 +18,7 @@ class Section:
         plates: Its figures, numbered through the page.
         tables: Tables with their captions.
         folded: Whether the tables are shut until the reader opens them.
+        sentences: What it says in words; shut until the reader opens them.
         contexts: Features with the steps that excite them, see `top_steps`.
     """
 
@@ -25,6 +26,7 @@ class Section:
     plates: tuple[NumberedFigure, ...] = ()
     tables: tuple[tuple[Table, str], ...] = ()
     folded: bool = False
+    sentences: tuple[str, ...] = ()
     contexts: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -36,6 +38,7 @@ def plain_page(
     headline: NumberedFigure,
     sections: Sequence[Section],
     terms: Sequence[tuple[str, str]],
+    points: Sequence[str] = (),
 ) -> str:
     """Set the page.
 
@@ -46,6 +49,7 @@ def plain_page(
         headline: The figure of the effect; the page opens with both.
         sections: The sections in order.
         terms: Terms and what they mean.
+        points: What the summary lists behind its sentences.
 
     Returns:
         HTML text, the same for the same data.
@@ -56,6 +60,7 @@ def plain_page(
         title=title,
         meta=meta,
         summary=list(summary),
+        points=list(points),
         headline=headline,
         sections=list(sections),
         terms=list(terms),
