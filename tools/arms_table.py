@@ -1,4 +1,4 @@
-"""What a study of training found as Markdown: its sentences, and a table of arms x axes."""
+"""What a study of training found as Markdown: its answer, a table of arms x axes, and the details folded."""
 
 import json
 from collections.abc import Mapping
@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mechcot.text.number_format import difference, signed
-from mechcot.view.figures.arms import AXIS_TITLES
-from mechcot.view.pages.lab_sentences import lab_sentences
+from mechcot.view.figures.arm_effects import READINGS, contrast_of
+from mechcot.view.pages.lab import verdicts_of
+from mechcot.view.pages.lab_sentences import compared, lab_answer, lab_details, primary_answers
 
 
 def read_study(path: Path) -> dict[str, Any]:
@@ -16,20 +17,27 @@ def read_study(path: Path) -> dict[str, Any]:
 
 
 def markdown(result: Mapping[str, Any]) -> str:
-    """The sentences of a study, and one row an arm.
+    """The answer and the primary questions, one row an arm, and the other sentences folded.
 
     Args:
         result: What `lab.json` holds.
     """
-    lines = [f"- {sentence}" for sentence in lab_sentences(result)]
-    heads = ["arm", "seeds", "against", *AXIS_TITLES.values(), "the chain is"]
+    heads = ["arm", *READINGS.values(), "the chain is (seeds)"]
     rows = [heads, ["---"] * len(heads)]
-    for arm in result["arms"]:
-        words = ", ".join(f"{word} ({n})" for word, n in arm["verdicts"].items())
-        cells = [_cell(arm["axes"][axis]["contrast"]) for axis in AXIS_TITLES]
-        rows.append([arm["name"], str(arm["seeds"]), arm["against"], *cells, words])
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return "\n\n".join([f"## {result['title']}", "\n".join(lines), table])
+    for arm in compared(result):
+        name = arm["name"] + f" against {arm['against']}" * (arm["against"] != result["control"])
+        cells = [_cell(contrast_of(arm, reading)) for reading in READINGS]
+        rows.append([name, *cells, verdicts_of(arm)])
+    details = "\n".join(f"    - {sentence}" for sentence in lab_details(result))
+    parts = [
+        f"## {result['title']}",
+        *lab_answer(result),
+        "\n".join(f"- {sentence}" for sentence in primary_answers(result)),
+        f"Differences against {result['control']}, or the arm that is named, with 95 % intervals over seeds:",
+        "\n".join(f"| {' | '.join(row)} |" for row in rows),
+        f'??? note "Axis by axis, in words"\n\n{details}',
+    ]
+    return "\n\n".join(filter(None, parts))
 
 
 def _cell(contrast: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Write the pictures of docs/gallery from what is committed: the executed notebooks and the ruler's outcome.
+"""Write the pictures of docs/gallery from what is committed: the executed notebooks, the ruler's outcome and a study's.
 
     python -m tools.gallery
 
@@ -15,6 +15,8 @@ import plotly.graph_objects as go
 from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes
 from mechcot.view.figures import ruler
+from mechcot.view.figures.arm_effects import effects_figure
+from mechcot.view.pages.lab_sentences import compared
 from mechcot.view.pages.ruler import model_points
 from mechcot.view.screenshot import figure_picture
 from tools.notebooks import FOLDER, PLOTLY
@@ -55,6 +57,10 @@ def figures() -> dict[str, go.Figure]:
         drawn = last_output(FOLDER / f"{stem}.ipynb", PLOTLY)
         found[name] = go.Figure(data=drawn["data"], layout=drawn["layout"])
     result = json.loads((ROOT / "artifacts/ruler/ruler.json").read_text(encoding="utf-8"))
+    study = json.loads((ROOT / "artifacts/studies/arms/lab.json").read_text(encoding="utf-8"))
+    found["arms"] = effects_figure(
+        compared(study), effects=study["effects"], control=study["control"]
+    )
     found["ruler"] = ruler.models_figure(model_points(result), items=result["items"])
     return found
 
