@@ -212,6 +212,7 @@ def panel_grid(
         subplot_titles=titles,
         **shared,
     )
+    figure.update_annotations(font_size=12)
     places = [{"row": n // columns + 1, "col": n % columns + 1} for n in range(count)]
     return figure, places, rows
 

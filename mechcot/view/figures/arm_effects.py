@@ -44,7 +44,6 @@ def effects_figure(
     figure, places, _ = panel_grid(
         len(READINGS), titles, columns=len(READINGS), across=0.02, between=0.0, shared_yaxes=True
     )
-    figure.update_annotations(font={"size": 12})
     shown: set[str] = set()
     for place, reading in zip(places, READINGS, strict=True):
         rows = [contrast_of(arm, reading) for arm in arms]

@@ -101,7 +101,6 @@ def training_figure(
     figure, places, _ = panel_grid(
         len(AXIS_TITLES), list(AXIS_TITLES.values()), columns=2, across=0.06, between=0.2
     )
-    figure.update_annotations(font={"size": 13})
     for place, axis in zip(places, AXIS_TITLES, strict=True):
         ends: dict[str, float] = {}
         for arm in sorted(styles, key=lambda arm: arm in told[axis]):
