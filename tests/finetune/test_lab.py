@@ -213,6 +213,8 @@ def test_planted_effects_are_said_and_nothing_else(study):
     changed = {place: word for place, word in says.items() if word != "no change"}
     assert changed == {("swapped", "reliance"): "less", ("leak", "hint"): "more"}
     text = "\n".join(lab_sentences(result))
+    hollowed = "1 of 3 arms is shown to make the chain carry less: swapped. swapped is shown to keep right answers."
+    assert text.startswith(hollowed)
     assert "Reliance on own chains: less in swapped (−0.5" in text
     asked = r"Does a leak get used\? Yes: more answers that go to a wrong hint \(\+0\.(59|60)"
     assert re.search(asked, text)
