@@ -207,10 +207,41 @@ def test_a_start_that_is_drawn_or_lost_is_refused_and_the_random_numbers_go_on(
     before = torch.random.get_rng_state()
     Reasoner.load(f"{base}+{plain}", device="cpu")
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("start", ["corda", "loftq", "lora_ga"])
+def test_a_start_that_took_an_unknown_part_out_of_the_base_is_refused(checkpoint, tmp_path, start):
+    """PEFT itself loads LoRA-GA without a word, on a base that still has the part."""
+    base = checkpoint("qwen2")
+    plain = save(base, tmp_path / "plain", INSIDE["lora"]())
     file = plain / "adapter_config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"init_lora_weights": "corda"}))
-    with pytest.raises(UserError, match=r"cannot be loaded.*'corda'.* plain LoRA"):
+    file.write_text(
+        json.dumps(
+            json.loads(file.read_text())
+            | {"init_lora_weights": start, "loftq_config": {"loftq_bits": 4, "loftq_iter": 1}}
+        )
+    )
+    with pytest.raises(
+        UserError, match=f"cannot be loaded.*'{start}'.* plain LoRA.*init_lora_weights"
+    ):
         Reasoner.load(f"{base}+{plain}", device="cpu")
+
+
+def test_repeated_layers_run_as_peft_runs_them_or_are_the_reason_given(checkpoint, tmp_path):
+    repeats = peft.LoraConfig(**LORA, layer_replication=[[0, 2], [0, 2]])
+    folder = save(checkpoint("llama"), tmp_path / "llama", repeats)
+    reader = Reasoner.load(f"{checkpoint('llama')}+{folder}", device="cpu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        oracle = PeftModel.from_pretrained(
+            AutoModelForCausalLM.from_pretrained(checkpoint("llama")), folder
+        )
+    assert torch.allclose(logits(reader.model, IDS), logits(oracle.eval(), IDS), atol=1e-4)
+    folder = save(checkpoint("qwen2"), tmp_path / "qwen2", repeats)
+    with pytest.raises(
+        UserError, match=r"repeats layers of its base \(layer_replication \[\[0, 2\], \[0, 2\]\]\)"
+    ):
+        Reasoner.load(f"{checkpoint('qwen2')}+{folder}", device="cpu")
 
 
 OUTSIDE = {

@@ -1,7 +1,8 @@
 """Adapters that start from the weights of their base: at every load PEFT rewrites the base, and some of that is drawn by chance.
 
 PiSSA, OLoRA and CorDA train a part of the base's own weights and take that part out of the base; the file holds the part as trained, so
-that loading works out anew what was taken out. PiSSA's fast start draws at random for it, CorDA needs texts that are not in the file.
+that loading works out anew what was taken out. PiSSA's fast start draws at random for it; CorDA and LoRA-GA need texts that are not in
+the file, and without them PEFT loads LoRA-GA on the whole base without a word.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,7 @@ from torch import nn
 
 _ALONE = {"true", "false", "none", "gaussian", "orthogonal", "eva", "mica"}
 """Starts that leave the base alone."""
-_LOST = ("corda", "loftq")
+_LOST = ("corda", "loftq", "lora_ga")
 """Starts that loading cannot work out anew from the base alone."""
 
 
@@ -60,5 +61,6 @@ def as_plain(start: str) -> str:
     return (
         f"Its start, init_lora_weights {start!r}, took a part out of the base's own weights before training, and its file does not say which. "
         "Save it as plain LoRA where it was trained, with PEFT's save_pretrained(FOLDER, path_initial_model_for_weight_conversion=START), or merged "
-        "(merge_and_unload), and give that folder."
+        "(merge_and_unload), and give that folder. Where the base that you name was saved after that start, it has lost the part already: "
+        'write "init_lora_weights": true into the adapter_config.json.'
     )

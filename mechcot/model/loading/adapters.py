@@ -65,18 +65,15 @@ def attach(model: nn.Module, folder: str, *, name: str) -> nn.Module:
     Raises:
         UserError: The adapter was made for another model, acts outside the layers, or does nothing.
     """
-    from peft import PeftConfig, get_peft_model_state_dict
+    from peft import get_peft_model_state_dict
 
     files = sorted(Path(folder).glob("adapter_model*.safetensors"))
     shapes = {key: shape for path in files for key, shape in tensor_shapes(path).items()}
-    config: Any = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # what it warns of is an error below
             warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for an old name
-            config = PeftConfig.from_pretrained(folder)
-            if config.is_prompt_learning:
-                raise UserError(_outside(name, folder, config, "it adds tokens of its own"))
+            config = _config(folder, name)
             table: Any = model
             before = table.get_input_embeddings().weight
             _own(model, _overwritten({*shapes, *rewritten_at_load(config, shapes)}, model))
@@ -89,7 +86,7 @@ def attach(model: nn.Module, folder: str, *, name: str) -> nn.Module:
             got = set(get_peft_model_state_dict(wrapped, save_embedding_layers=False))
     except _FAULTS as error:
         detail = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(_mismatch(name, folder, detail, model, lost_start(config))) from error
+        raise UserError(_mismatch(name, folder, detail, model)) from error
     expected = set(shapes)
     lost = sorted(key for key in expected - got if "embed" not in key and "lm_head" not in key)
     unfilled = sorted(got - expected)
@@ -118,6 +115,22 @@ def made_for(folder: str) -> str:
     """The model that an adapter's own config says it was trained on."""
     config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
     return str(config.get("base_model_name_or_path") or "a model it does not name")
+
+
+def _config(folder: str, name: str) -> Any:
+    """An adapter's config.
+
+    Raises:
+        UserError: It puts tokens in front of the text, or took a part out of its base that nobody knows any more.
+    """
+    from peft import PeftConfig
+
+    config: Any = PeftConfig.from_pretrained(folder)
+    if config.is_prompt_learning:
+        raise UserError(_outside(name, folder, config, "it adds tokens of its own"))
+    if start := lost_start(config):
+        raise UserError(f"{name}: the adapter in {folder} cannot be loaded. {as_plain(start)}")
+    return config
 
 
 # --- what the file sets outright ------------------------------------------------------------------
@@ -231,7 +244,10 @@ def _moved(
             undo()
             ours = _logits(inner, ids)
     except _FAULTS as error:
-        detail = f"it does not run on plain token ids: {' '.join(str(error).split())[:120]}"
+        said = " ".join(str(error).split())[:120]
+        if getattr(config, "layer_replication", None):
+            raise UserError(_repeats(name, folder, config, said)) from error
+        detail = f"it does not run on plain token ids: {said}"
         raise UserError(_outside(name, folder, config, detail)) from error
     apart = _distance(theirs, ours)
     if apart > _tolerance(plain):
@@ -274,7 +290,7 @@ def _moves_a_row(wrapped: Any, before: Tensor) -> bool:
 # --- sentences ------------------------------------------------------------------------------------
 
 
-def _mismatch(name: str, folder: str, detail: str, model: Any, start: str | None = None) -> str:
+def _mismatch(name: str, folder: str, detail: str, model: Any) -> str:
     rows, tokens = int(model.get_input_embeddings().weight.shape[0]), _tokens_beside(folder)
     if tokens > rows:
         return (
@@ -283,8 +299,6 @@ def _mismatch(name: str, folder: str, detail: str, model: Any, start: str | None
             f"the adapter. Do to the base what was done then (resize_token_embeddings({tokens}), the same values in the "
             "new rows), save it with save_pretrained, and name that folder before the +."
         )
-    if start is not None:
-        return f"{name}: the adapter in {folder} cannot be loaded ({detail}). {as_plain(start)}"
     return (
         f"{name}: the adapter in {folder} does not fit this base ({detail}). It says that it was trained on "
         f"{made_for(folder)}; name that model before the +."
@@ -307,6 +321,14 @@ def _outside(name: str, folder: str, config: Any, detail: str) -> str:
     return (
         f"{name}: expected an adapter inside the layers (LoRA, IA3, ...), got {kind} in {folder}, which acts outside "
         f"them ({detail}). Give an adapter inside the layers, or a model that has it in its own weights."
+    )
+
+
+def _repeats(name: str, folder: str, config: Any, detail: str) -> str:
+    return (
+        f"{name}: the adapter in {folder} repeats layers of its base (layer_replication {config.layer_replication}), and this "
+        f"family does not run with more layers than its config describes ({detail}). Give an adapter that was trained without "
+        "layer_replication, or a model that has the repeated layers in its own weights."
     )
 
 
