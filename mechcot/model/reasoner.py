@@ -347,7 +347,7 @@ class Reasoner:
         """A TransformerBridge over the same storage (eager attention; logits *without* `logit_scale`)."""
         from mechcot.model.loading.transformer_lens_bridge import open_lens
 
-        return open_lens(self.model, self.tokenizer, name=self.name)
+        return open_lens(self.model, self.tokenizer, name=self.name, source=self.spec.base)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text; nothing is added, special tokens stand in the text."""

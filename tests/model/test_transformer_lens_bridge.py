@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from mechcot.core.errors import UserError
 from mechcot.model.internals.sites import STREAMS, Site
 from mechcot.model.loading.transformer_lens_bridge import open_lens
 from mechcot.model.loading.weights import same_storage
+from mechcot.model.reasoner import Reasoner
 
 IDS = torch.arange(30, 54)[None]
 FAMILIES = ("llama", "qwen2", "qwen3", "gemma", "gemma2", "neox", "gpt2")
@@ -79,4 +81,18 @@ def test_a_family_without_a_bridge_is_a_clear_error(reasoner: Callable[..., Any]
     with pytest.raises(
         UserError, match=r"m: TransformerLens cannot wrap Unknown .*measures do not need it"
     ):
-        open_lens(model, reader.tokenizer, name="m")
+        open_lens(model, reader.tokenizer, name="m", source="m")
+
+
+def test_a_folder_with_a_name_of_transformer_lens_is_itself(
+    checkpoint: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    from transformer_lens.supported_models import MODEL_ALIASES
+
+    folder = tmp_path / "gpt2-small"
+    assert any(folder.name in aliases for aliases in MODEL_ALIASES.values())
+    folder.symlink_to(checkpoint("gpt2"))
+    reader = Reasoner.load(str(checkpoint("gpt2")), device="cpu")
+    named = replace(reader, name=folder.name, spec=replace(reader.spec, base=str(folder)))
+    assert named.lens.cfg.model_name == str(folder)
+    assert "DEPRECATED" not in caplog.text

@@ -20,8 +20,14 @@ if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
 
 
-def open_lens(model: Any, tokenizer: Any, *, name: str) -> "TransformerBridge":
+def open_lens(model: Any, tokenizer: Any, *, name: str, source: str) -> "TransformerBridge":
     """Wrap a second module over the storage of `model`; costs the import of transformer_lens (about 10 s) once, no memory.
+
+    Args:
+        model: A Hugging Face module.
+        tokenizer: Its tokenizer.
+        name: What the message calls the model.
+        source: Where it lies, path or hub name: TransformerLens takes a short name for one of its own.
 
     Raises:
         UserError: TransformerLens has no adapter for this family.
@@ -33,7 +39,7 @@ def open_lens(model: Any, tokenizer: Any, *, name: str) -> "TransformerBridge":
     device = model.get_input_embeddings().weight.device
     try:
         return TransformerBridge.boot_transformers(
-            name,
+            source,
             hf_model=shared,
             tokenizer=copy.deepcopy(tokenizer),
             device=device,
