@@ -16,6 +16,7 @@ from mechcot import doctor
 from mechcot.cli.main import app
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.problem import Problem
+from mechcot.model.asking_options import Asking
 from mechcot.model.loading.preflight import LONG, preflight, rendered
 from mechcot.model.prompt_check import lost_in_prompt
 from mechcot.model.reasoner import Reasoner
@@ -122,8 +123,17 @@ def test_a_tokenizer_that_loses_text(reasoner):
     reader = reasoner("llama")
     deaf = deepcopy(reader.tokenizer)
     deaf._tokenizer.normalizer = normalizers.Lowercase()
+    small = replace(reader, tokenizer=deaf)
     with pytest.raises(UserError, match="ids do not spell the text: 'T"):
-        preflight(replace(reader, tokenizer=deaf), ASKED)
+        preflight(small, ASKED)
+    assert "changes capitals, accents or forms of letters of the questions" in str(
+        doctor._line("tokenizer", doctor.CHECKS["tokenizer"](small))
+    )
+    asked = replace(
+        small, policy=replace(small.policy, asking=Asking(instruction="Think\u00e9 LOUD."))
+    )
+    with pytest.raises(UserError, match=r"letters of --instruction: give 'think\u00e9 loud\.'"):
+        preflight(asked, ASKED)
 
 
 def test_questions_that_a_vocabulary_cannot_hold_are_named_for_it():

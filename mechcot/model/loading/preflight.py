@@ -12,6 +12,7 @@ Cost: one pass over the weights and five forwards over a short prompt, once a mo
 """
 
 import logging
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -36,6 +37,7 @@ _SPELLED = 8
 """Prompts whose tokens are decoded again."""
 _TRIED_TOKENS = 64
 """Tokens of a prompt on which states are tried."""
+_REWRITES = "its tokenizer changes capitals, accents or forms of letters"
 LONG = Problem(
     id="long",
     question=(
@@ -222,10 +224,27 @@ def _respell(reader: Reasoner, questions: Sequence[str]) -> str:
     options = (("--cue", asking.cue), ("--instruction", asking.instruction))
     for option, text in options:
         if text and not _spells(reader, text):
+            if _rewrites(reader, text):
+                return f"{_REWRITES} of {option}: give {_back(reader, text)!r}"
             return f"the text of {option} has words that its tokenizer lacks; leave {option} out, or give words that it has"
-    if any(not _spells(reader, question) for question in questions):
-        return "the questions have words that its tokenizer lacks: give problems in words that it has, or check which tokenizer class the files are loaded as"
-    return "check which tokenizer class the files are loaded as"
+    lost = [question for question in questions if not _spells(reader, question)]
+    files = "check which tokenizer class the files are loaded as"
+    if lost and all(_rewrites(reader, question) for question in lost):
+        return f"{_REWRITES} of the questions: give problems as they come back, or {files}"
+    if lost:
+        return f"the questions have words that its tokenizer lacks: give problems in words that it has, or {files}"
+    return files
+
+
+def _rewrites(reader: Reasoner, text: str) -> bool:
+    """Return whether a text comes back with other letters of the same kind: small ones, without accents, of one width."""
+    return _folded(_back(reader, text)) == _folded(text)
+
+
+def _folded(text: str) -> str:
+    """A text without case, accents, forms of one letter and white space."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in plain if not (c.isspace() or unicodedata.combining(c)))
 
 
 def _spells(reader: Reasoner, text: str) -> bool:
