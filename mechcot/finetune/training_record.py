@@ -1,14 +1,13 @@
 """How a checkpoint of `mechcot tune` was trained, from the record beside it."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import get_args
 
 from mechcot.core.store import read_json
 from mechcot.finetune.arm import arm_named
 from mechcot.finetune.recipe import Leak, Trainer
 from mechcot.finetune.run import ARM_FILE
-from mechcot.model.loading.spec import parse_spec
+from mechcot.model.loading.spec import beside, parse_spec
 
 WAYS: Mapping[Trainer, str] = {
     "lessons": "supervised",
@@ -28,8 +27,8 @@ def trained_how(model: str) -> str | None:
         UserError: The record is damaged.
     """
     spec = parse_spec(model)
-    record = Path(spec.adapter or spec.base).parent / ARM_FILE
-    if not record.is_file():
+    record = beside(spec.adapter or spec.base, ARM_FILE)
+    if record is None:
         return None
     noted = read_json(record, what="the record of a training")
     arm = arm_named(str(noted.get("arm")))

@@ -10,6 +10,7 @@ from mechcot.core.step_arrays import Result
 from mechcot.core.task import MistakeWriter, Paraphraser, QuestionChange, SameMeaning
 from mechcot.core.trace import Trace
 from mechcot.model.compatibility import check_shapes
+from mechcot.model.generation.ask_answer import LONGEST_ANSWER
 from mechcot.model.internals.capabilities import lacks
 from mechcot.model.prefix.lockstep import seconds
 from mechcot.model.reasoner import Reasoner
@@ -54,7 +55,7 @@ class Inputs:
     leads_to: Callable[[Trace], str | None] | None = None
     filler: str = "..."
     seed: int = 0
-    answer_tokens: int = 16
+    answer_tokens: int = LONGEST_ANSWER
     draws: int = DRAWS
     continuations: Callable[[Sequence[int], int, Sequence[int]], list[list[int]]] | None = None
 

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from mechcot.core.errors import UserError
 from mechcot.core.trace import Phase, StepKind, Trace
 from mechcot.model.activations.capture import capture
-from mechcot.model.generation.ask_answer import ask
+from mechcot.model.generation.ask_answer import LONGEST_ANSWER, ask
 from mechcot.model.internals.sites import Site
 from mechcot.model.reasoner import Reasoner
 from mechcot.probes.held_out import Rows
@@ -98,7 +98,9 @@ def read_steps(reader: Reasoner, traces: Sequence[Trace], sites: Sequence[Site])
 def _known(reader: Reasoner, trace: Trace, last: Sequence[int]) -> list[str]:
     cuts = tuple(position + 1 for position in last)
     stop = trace.phase(Phase.CHAIN).stop
-    asked = ask(reader, reader.prefix(trace.ids[:stop]), (*cuts, stop), max_new=16).answers
+    asked = ask(
+        reader, reader.prefix(trace.ids[:stop]), (*cuts, stop), max_new=LONGEST_ANSWER
+    ).answers
     final = asked[-1].text
     if final is None:
         return [""] * len(last)

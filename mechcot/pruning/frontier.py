@@ -12,6 +12,7 @@ from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.core.progress import progress_bar
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
+from mechcot.model.generation.ask_answer import LONGEST_ANSWER
 from mechcot.model.reasoner import Reasoner
 from mechcot.pruning.accuracy_by_share import POINT_COLUMNS, accuracy_by_share, truth_rows
 from mechcot.pruning.run import SHARES, PruneSettings, item, readable
@@ -73,7 +74,7 @@ def frontier(
     *,
     by: str = "",
     shares: Sequence[float] = SHARES,
-    answer_tokens: int = 16,
+    answer_tokens: int = LONGEST_ANSWER,
     seed: int = 0,
 ) -> Frontier:
     """Keep fewer and fewer of each chain's tokens, by several orders at equal budgets, and ask for the answer each time.

@@ -24,6 +24,7 @@ from mechcot.core.wording import count_of
 from mechcot.influence.critical_set import within_budget
 from mechcot.influence.expected_mass import ExpectedAttention
 from mechcot.influence.step_weights import attention_mass, attention_weights, suppression_weights
+from mechcot.model.generation.ask_answer import LONGEST_ANSWER
 from mechcot.model.internals.capabilities import lacks
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
@@ -84,7 +85,7 @@ class PruneSettings:
     by: str = ""
     shares: tuple[float, ...] = SHARES
     seed: int = 0
-    answer_tokens: int = 16
+    answer_tokens: int = LONGEST_ANSWER
 
     def __post_init__(self) -> None:
         wrong = [share for share in self.shares if not 0.0 <= share <= 1.0]

@@ -11,11 +11,11 @@ from mechcot.compare.measure_inputs import filler_for
 from mechcot.core.counterfactual import Counterfactual, Stated
 from mechcot.core.errors import NotMeasurable, UserError
 from mechcot.measures.inputs import unhideable
+from mechcot.model.generation.ask_answer import LONGEST_ANSWER
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import task_of
 from mechcot.text.filler import fill
 from mechcot.whatif.known_trace import KnownTrace
-from mechcot.whatif.readout import LONGEST_ANSWER
 from mechcot.whatif.variant import SCOPES, Hide, Ids, Patch, Prediction, Scope, Segment, Variant
 
 Replacement = Literal["counterfactual", "mistake", "paraphrase", "filler", "delete"]

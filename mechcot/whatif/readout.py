@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mechcot.core.trace import Span
 from mechcot.measures.suppression import FLOORS
-from mechcot.model.generation.ask_answer import read_continuation
+from mechcot.model.generation.ask_answer import LONGEST_ANSWER, read_continuation
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import AnyIntervention, AttentionKnockout, Intervention, Replace
 from mechcot.model.prefix.prefix import Branches, Prefix
@@ -28,8 +28,6 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.text.answers import same_answer
 from mechcot.whatif.variant import Ids, Patch, Push, Variant
 
-LONGEST_ANSWER = 16
-"""Longest answer that is decoded."""
 ROUNDING = float(np.finfo(np.float32).eps)
 """Share of a log-probability that float32 rounds away."""
 HIDES_NOTHING = AttentionKnockout(Span(0, 0))

@@ -12,7 +12,10 @@ from mechcot.compare.run import run
 from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
+from mechcot.core.store import write_json
 from mechcot.finetune.material import MaterialSource
+from mechcot.finetune.run import ARM_FILE
+from mechcot.finetune.training_record import trained_how
 from mechcot.model.loading.spec import ModelSpec, parse_spec
 from mechcot.model.loading.training_questions import (
     TRAINING_QUESTIONS,
@@ -50,7 +53,9 @@ def test_models_of_a_hub_and_damaged_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "org").mkdir()
     write_training_questions(tmp_path / "org", ASKED, ModelSpec("org/base"))
+    write_json(tmp_path / "org" / ARM_FILE, {"arm": "honest", "recipe": {}})
     assert training_questions(ModelSpec("org/base")) == frozenset()
+    assert trained_how("org/base") is None
     spec = ModelSpec(str(tmp_path / "org" / "step-00001"))
     assert len(training_questions(spec)) == len(ASKED)
     (tmp_path / "org" / TRAINING_QUESTIONS).write_text(json.dumps({"questions": 1}))

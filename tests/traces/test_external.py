@@ -6,6 +6,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import write_traces
 from mechcot.core.trace import Answer, Phase, Span, Step, StepKind, Trace
+from mechcot.text.usual_names import _renamed
 from mechcot.traces.external import load_chains
 from mechcot.traces.foreign_chain import ForeignChain
 from tests.text.shared_rows import rows
@@ -205,3 +206,12 @@ def test_columns_are_found_however_a_table_writes_them(tmp_path):
     assert (chain.chain, chain.answer) == ("1 + 1 = 2.", "So 2")
     (chain,) = load_chains(path, fields={"answer": "Gold", "chain": "Response"})
     assert chain.chain == "So 2"
+
+
+def test_columns_are_named_once_for_all_records_that_have_them(tmp_path):
+    path = tmp_path / "chains.jsonl"
+    table = [{"ID": f"x{n}", "Question": "1+1?", "CoT": "So 2.", "Gold": "2"} for n in range(9)]
+    path.write_text("\n".join(map(json.dumps, table)))
+    _renamed.cache_clear()
+    assert len(load_chains(path)) == 9
+    assert _renamed.cache_info().misses == 1

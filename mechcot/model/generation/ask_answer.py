@@ -22,6 +22,9 @@ from mechcot.text.sentence_ends import sentence_ends
 from mechcot.text.stated_value import ended_at, ends_sentence
 from mechcot.text.step_kinds import Classifier
 
+LONGEST_ANSWER = 16
+"""Longest answer that is decoded, in tokens, unless it is said otherwise."""
+
 
 @dataclass(frozen=True, eq=False)
 class Asked:
@@ -95,7 +98,7 @@ def ask(
 
 
 def answer_after(
-    reader: Reasoner, trace: Trace, *, steps: int | None = None, max_new: int = 16
+    reader: Reasoner, trace: Trace, *, steps: int | None = None, max_new: int = LONGEST_ANSWER
 ) -> Answer:
     """The answer a reader gives after the first `steps` chain steps (None: all of them).
 
@@ -134,7 +137,7 @@ def answers_after(readers: Sequence[Reasoner], texts: Sequence[Trace]) -> list[A
     cuts = [trace.cuts()[-1] for trace in texts]
     prefix = readers[0].prefix(texts[0].ids[: max(cuts)])
     asked = zip(readers, cuts, strict=True)
-    return [ask(reader, prefix, (cut,), max_new=16).answers[0] for reader, cut in asked]
+    return [ask(reader, prefix, (cut,), max_new=LONGEST_ANSWER).answers[0] for reader, cut in asked]
 
 
 def written_trace(

@@ -194,6 +194,18 @@ def has_tokenizer(folder: Path) -> bool:
     return (folder / "tokenizer_config.json").is_file()
 
 
+def beside(weights: str | None, name: str) -> Path | None:
+    """What `mechcot tune` wrote beside weights on this machine, by the file's name; None where nothing lies there.
+
+    Args:
+        weights: The base or the adapter of a `ModelSpec`.
+        name: The file.
+    """
+    path = Path(weights or "")
+    record = path.parent / name
+    return record if path.is_absolute() and record.is_file() else None
+
+
 def text_folder(spec: ModelSpec) -> Path | None:
     """The adapter's folder when a tokenizer lies beside the adapter: tokens may have been added, or the template changed."""
     folder = None if spec.adapter is None else Path(spec.adapter)

@@ -12,7 +12,7 @@ from pathlib import Path
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.store import read_json, write_json
-from mechcot.model.loading.spec import ModelSpec
+from mechcot.model.loading.spec import ModelSpec, beside
 from mechcot.text.problems import question_digest
 
 TRAINING_QUESTIONS = "training-questions.json"
@@ -40,11 +40,9 @@ def training_questions(spec: ModelSpec) -> frozenset[str]:
         UserError: A file is damaged.
     """
     found: set[str] = set()
-    for weights in map(Path, filter(None, (spec.base, spec.adapter))):
-        path = weights.parent / TRAINING_QUESTIONS
-        if weights.is_absolute() and path.is_file():
-            noted = read_json(path, what="the questions of a training")
-            questions = noted.get("questions")
+    for weights in (spec.base, spec.adapter):
+        if path := beside(weights, TRAINING_QUESTIONS):
+            questions = read_json(path, what="the questions of a training").get("questions")
             if not isinstance(questions, list):
                 raise UserError(f"{path}: expected a list of `questions`; remove the file")
             found.update(map(str, questions))
