@@ -329,9 +329,15 @@ def _writing(reader: "Reasoner") -> tuple[bool, str]:
 
 def _prompt(reader: "Reasoner") -> "CheckResult":
     from mechcot.model.loading.preflight import LONG, prompts
+    from mechcot.model.plain_prompt import INSTRUCTION_SHAPE
 
     found = prompts(reader, [_problem(reader), LONG])
     policy = " ".join(reader.policy.describe().split())
+    if reader.policy.frame is not None and reader.policy.asking.instruction is None:
+        command = (
+            f"mechcot doctor {reader.spec.text or reader.name} --instruction {INSTRUCTION_SHAPE!r}"
+        )
+        policy += f" Where it was trained on another prompt: {command}"
     return replace(found, text=policy if found.state == "ok" else f"{found.text}. {policy}")
 
 

@@ -57,7 +57,7 @@ class NextStep:
     Attributes:
         settings: Fields of the study, with their new values.
         asking: Fields of how answers are asked for, with their new values.
-        words: What to bring; "" where the settings are all.
+        words: What to bring; "" where the settings are all. With settings or ways of asking, they end before the command that brings it.
         doctor: Whether `mechcot doctor` is to be asked about the model, beside the words where there are some.
     """
 
@@ -75,12 +75,15 @@ class NextStep:
             model: Spec of the model that it is about; `check` asks one model in words of its own in a folder of its own.
         """
         look = shlex.join(["mechcot", "doctor", model, *loading_options(study.loading)])
-        if self.words:
-            return f"Next: {self.words}" + (
-                f" ({look} shows how it is asked)" if self.doctor else ""
-            )
-        if self.doctor:
+        if self.doctor and not self.words:
             return f"Next: {look}"
+        changes = self.settings or self.asking or not self.words
+        command = self._command(study, kind, model=model) if changes else ""
+        said = " ".join(filter(None, (self.words, command)))
+        return f"Next: {said}" + (f" ({look} shows how it is asked)" if self.doctor else "")
+
+    def _command(self, study: Study, kind: CommandName, *, model: str) -> str:
+        """The command with what changes."""
         asking = replace(study.loading.asking, **self.asking)
         loading = replace(study.loading, asking=asking)
         changed = replace(study, loading=loading, overwrite=True, **self.settings)
@@ -88,7 +91,7 @@ class NextStep:
             kind, changed = "check", replace(changed, out=study.out / "check", overwrite=False)
         if self.asking and kind == "check" and len(study.models) > 1:
             changed = replace(changed, models=(model,), out=study.out / parse_spec(model).name)
-        return f"Next: {command_of(changed, kind)}"
+        return command_of(changed, kind)
 
 
 def command_of(study: Study, kind: CommandName) -> str:

@@ -33,6 +33,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Trace
 from mechcot.core.wording import count_of
+from mechcot.model.plain_prompt import INSTRUCTION_SHAPE
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.chain_use import BOUNDS, ChainUse
 from mechcot.text.answers import same_answer
@@ -42,7 +43,8 @@ _ALPHA = 0.05
 _ENOUGH = 64
 """Problems that are proposed where the file has them: most models are decided by then."""
 _OWN_WORDS = "a file whose references are in the model's words"
-_TRAINED_PROMPT = "the prompt that it was trained on: a chat template in its tokenizer's files, or --instruction, with {question} where the question stands"
+_TRAINED_PROMPT = "the prompt that it was trained on: a chat template in its tokenizer's files, or"
+_FRAMED = {"instruction": INSTRUCTION_SHAPE}
 _MOSTLY = 0.5
 """Share of right answers from which a model without a chain does what it was trained for."""
 _MARKS = ".,;:!?()[]*$\"'`"
@@ -197,7 +199,7 @@ def chainless(tokens: float, accuracy: dict[str, float]) -> Cause | None:
     if tokens > BOUNDS.hardly or right >= _MOSTLY:
         return None
     text = f"asked so, it writes hardly a chain (median of {count_of(round(tokens), 'token')}) and is mostly wrong ({right:.0%} right)"
-    return Cause(text, NextStep(words=_TRAINED_PROMPT))
+    return Cause(text, NextStep(words=_TRAINED_PROMPT, asking=_FRAMED))
 
 
 def more(n: int, facts: RunFacts) -> NextStep:
@@ -314,7 +316,10 @@ def _fails(
     )
     put = f" ({facts.unframed})" if facts.unframed else ""
     text = f"the model is right in {asked:.0%}{ends}{put}; always giving the most frequent answer would be in {guess:.0%}"
-    return Cause(text, NextStep(words="problems that the model can do", doctor=True))
+    words, asking = "problems that the model can do", {}
+    if facts.unframed and facts.study.loading.asking.instruction is None:
+        words, asking = f"{words}, or {_TRAINED_PROMPT}", _FRAMED
+    return Cause(text, NextStep(words=words, asking=asking, doctor=True))
 
 
 def _wrong_however_read(finished: Sequence[Trace]) -> bool:
@@ -353,7 +358,9 @@ def _asking(finished: Sequence[Trace], facts: RunFacts) -> NextStep:
     share = min(SHARE, alike / len(finished) + BOUNDS.margin)
     if not facts.study.loading.asking.last_number and last_numbers_right(finished, share=share):
         return NextStep(asking={"last_number": True})
-    return NextStep(words=_TRAINED_PROMPT) if facts.unframed else NextStep(doctor=True)
+    if facts.unframed:
+        return NextStep(words=_TRAINED_PROMPT, asking=_FRAMED)
+    return NextStep(doctor=True)
 
 
 def _unexchanged(exchanged: Sequence[Measurement], n: int, facts: RunFacts) -> Cause | None:

@@ -16,6 +16,9 @@ from mechcot.model.internals.token_text import spells
 
 PLAIN_TEMPLATE = "Question: {question}\nAnswer: Let's think step by step.\n"
 
+INSTRUCTION_SHAPE = f"TEXT BEFORE {QUESTION_PLACE} TEXT BEHIND"
+"""What a proposed command has for `--instruction`, for the user to fill in."""
+
 
 @dataclass(frozen=True)
 class Frame:

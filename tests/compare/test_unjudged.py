@@ -442,7 +442,13 @@ def test_without_a_chat_template_the_prompt_is_named_and_nobody_is_sent_in_a_cir
     text, ahead = found(odd, facts(unframed=asked), **poor)
     assert f"no answer can be read in 24 of 24 finished texts ({asked}). " in text
     assert ahead.startswith("Next: the prompt that it was trained on: ")
-    assert "--instruction" in ahead
+    assert " in its tokenizer's files, or mechcot check " in ahead
+    assert ahead.endswith("--instruction 'TEXT BEFORE {question} TEXT BEHIND' --overwrite")
+    text, ahead = found(FINE, facts(unframed=asked), **poor)
+    assert ahead.startswith(
+        "Next: problems that the model can do, or the prompt that it was trained on: "
+    )
+    assert "--instruction 'TEXT BEFORE {question} TEXT BEHIND'" in ahead
     text, ahead = found(odd, facts(), **poor)
     assert "chat template" not in text
     assert ahead == "Next: mechcot doctor tiny"

@@ -262,3 +262,14 @@ def test_a_text_that_says_but_its_answer_has_no_chain():
     assert chains[None, "red"] == chains[None, "red ."] == chains["so the", "so the red"] == ""
     assert chains[None, "so the red"] == "so the red"
     assert chains["so the", "the fox walks . so the red"] == "the fox walks ."
+
+
+def test_doctor_names_the_option_for_a_prompt_that_no_file_says():
+    bare = reader_of(byte_level(template=None))
+    said = str(doctor._line("prompt", doctor.CHECKS["prompt"](bare)))
+    assert "mechcot doctor m --instruction 'TEXT BEFORE {question} TEXT BEHIND'" in said
+    for told in (
+        reader_of(byte_level(template=None), asking=Asking(instruction="Q: {question}")),
+        reader_of(byte_level()),
+    ):
+        assert "--instruction" not in str(doctor._line("prompt", doctor.CHECKS["prompt"](told)))
