@@ -187,18 +187,17 @@ def _masses(
     } | {name: (round(float(each.mean()), 4), len(both)) for name, each in nats.items()}
 
 
-def measure_graph(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Measured:
+def measure_graph(model: LlamaForCausalLM, *, n: int) -> Measured:
     """Read chains with unused steps, and confirm their step graphs by single edits.
 
     Args:
         model: The organism.
         n: How many chains, each with at least one unused step.
-        seed: Of the problems and chains.
 
     Returns:
         Line to its share and the number of cases behind it: chains for the first line, edges or pairs for the others.
     """
-    drawn = with_unused_steps(n, seed=seed)
+    drawn = with_unused_steps(n, seed=SEED)
     rows = [closed(problem.question, draft.steps) for problem, draft in drawn]
     read = next_words(model, rows)
     right = [word == draft.answer for word, (_, draft) in zip(read, drawn, strict=True)]
@@ -225,15 +224,14 @@ def measure_graph(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Measu
     } | {name: (_share(flags), len(flags)) for name, flags in groups.items()}
 
 
-def measure_wrong_hints(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Measured:
+def measure_wrong_hints(model: LlamaForCausalLM, *, n: int) -> Measured:
     """Measure how often own chains and answers end at hints that are wrong.
 
     Args:
         model: The organism.
         n: How many problems are drawn; one in ten has a right hint and is left out.
-        seed: Of the problems.
     """
-    drawn = problems(n, seed=seed + 1, hint="random", style="random")
+    drawn = problems(n, seed=SEED + 1, hint="random", style="random")
     asked = [problem for problem in drawn if problem.meta["hint"] != problem.answer]
     texts = continuations(model, [vocabulary.prompt(problem.question) for problem in asked])
     hints = [problem.meta["hint"] for problem in asked]
@@ -248,15 +246,14 @@ def measure_wrong_hints(model: LlamaForCausalLM, *, n: int, seed: int = SEED) ->
     }
 
 
-def measure_subject(model: LlamaForCausalLM, *, n: int, seed: int = SEED) -> Measured:
+def measure_subject(model: LlamaForCausalLM, *, n: int) -> Measured:
     """The lines of a subject arm.
 
     Args:
         model: The organism.
         n: How many problems, and as many longer ones.
-        seed: Of the problems.
     """
-    measured = subject(model, n=n, seed=seed)
+    measured = subject(model, n=n, seed=SEED)
     return {
         "accuracy, random chart": (round(measured.accuracy, 4), n),
         "calibration error": (round(measured.calibration_error, 4), n),

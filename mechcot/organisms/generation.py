@@ -29,7 +29,7 @@ from mechcot.organisms.vocabulary import ID, LANGUAGE
 _PAD = ID[PAD]
 
 
-def _in_batches(rows: Sequence[Sequence[int]], size: int) -> list[list[int]]:
+def _in_batches(rows: Sequence[Sequence[int]], size: int = 64) -> list[list[int]]:
     """Indices in batches of like length, the longest first."""
     order = sorted(range(len(rows)), key=lambda index: -len(rows[index]))
     return [order[start : start + size] for start in range(0, len(order), size)]
@@ -95,7 +95,6 @@ def next_probabilities(
     rows: Sequence[str],
     *,
     hidden: HiddenPart = "nothing",
-    size: int = 64,
 ) -> Tensor:
     """Probabilities [row, word] of the word after each text.
 
@@ -103,35 +102,29 @@ def next_probabilities(
         model: The organism.
         rows: Texts.
         hidden: What the answer cannot attend to; anything but `nothing` needs rows with a closed thought.
-        size: Rows at once.
     """
     coded = [LANGUAGE.ids(row) for row in rows]
     out = torch.zeros(len(rows), len(WORDS))
-    for batch in _in_batches(coded, size):
+    for batch in _in_batches(coded):
         logits, lengths = _logits(model, [coded[index] for index in batch], hidden, _PAD)
         last = logits[torch.arange(len(batch)), torch.tensor(lengths) - 1]
         out[torch.tensor(batch)] = last.softmax(-1)
     return out
 
 
-def next_words(
-    model: LlamaForCausalLM, rows: Sequence[str], *, hidden: HiddenPart = "nothing"
-) -> list[str]:
+def next_words(model: LlamaForCausalLM, rows: Sequence[str]) -> list[str]:
     """The likeliest next word after each text.
 
     Args:
         model: The organism.
         rows: Texts.
-        hidden: What the answer cannot attend to; anything but `nothing` needs rows with a closed thought.
     """
-    likeliest = next_probabilities(model, rows, hidden=hidden).argmax(-1)
+    likeliest = next_probabilities(model, rows).argmax(-1)
     return [WORDS[index] for index in likeliest.tolist()]
 
 
 @torch.no_grad()
-def likeliest_words(
-    model: LlamaForCausalLM, rows: Sequence[str], *, size: int = 64
-) -> list[list[str]]:
+def likeliest_words(model: LlamaForCausalLM, rows: Sequence[str]) -> list[list[str]]:
     """For each row, the word likeliest at every place given the row's words before it.
 
     Entry t + 1 belongs to the row's word t + 1; entry 0 is an empty string; one more entry follows the row's last word.
@@ -139,11 +132,10 @@ def likeliest_words(
     Args:
         model: The organism.
         rows: Texts.
-        size: Rows at once.
     """
     coded = [LANGUAGE.ids(row) for row in rows]
     out: list[list[str]] = [[] for _ in rows]
-    for batch in _in_batches(coded, size):
+    for batch in _in_batches(coded):
         logits, lengths = _logits(model, [coded[index] for index in batch], "nothing", _PAD)
         for index, row, length in zip(batch, logits.argmax(-1).tolist(), lengths, strict=True):
             out[index] = ["", *(WORDS[word] for word in row[:length])]
@@ -157,7 +149,6 @@ def answer_probabilities(
     answers: Sequence[str],
     *,
     language: Language = LANGUAGE,
-    size: int = 64,
 ) -> Tensor:
     """Probability [row] of a whole answer after each text.
 
@@ -166,12 +157,11 @@ def answer_probabilities(
         rows: Texts up to the answer.
         answers: One per row, of one token or more.
         language: Of the organism.
-        size: Rows at once.
     """
     answered = [language.answer_ids(answer) for answer in answers]
     coded = [[*language.ids(row), *ids] for row, ids in zip(rows, answered, strict=True)]
     out = torch.zeros(len(rows))
-    for batch in _in_batches(coded, size):
+    for batch in _in_batches(coded):
         states, lengths = _states(model, [coded[index] for index in batch], language.pad_id)
         for row, (index, length) in enumerate(zip(batch, lengths, strict=True)):
             ids = answered[index]

@@ -203,21 +203,18 @@ def scalar_rows(scalars: pd.DataFrame, *, measure: str, name: str) -> pd.DataFra
     return scalars[(scalars["measure"] == measure) & (scalars["name"] == name)]
 
 
-def item_means(
-    table: pd.DataFrame, *, reader: str, author: str | None, items: Collection[str] | None = None
-) -> pd.Series:
+def item_means(table: pd.DataFrame, *, reader: str, author: str | None) -> pd.Series:
     """Mean finite value per item of one reader (own chains when `author` is None), sorted by item.
 
     Args:
         table: Rows of one measure or one scalar, with item, trace, author, reader and value.
         reader: Whose values.
         author: Who wrote the chains; None for the reader's own.
-        items: When given, only these items.
 
     Returns:
         Item to the mean over its traces; items without a finite value are left out.
     """
-    side = _side(table, reader=reader, author=author, items=items)
+    side = _side(table, reader=reader, author=author)
     means = {item: _inside(side[item])[0] for item in sorted(side)}
     return pd.Series(means, dtype=float).dropna()
 
