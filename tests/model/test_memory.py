@@ -1,21 +1,26 @@
 """Memory runs out above a number of tokens: the same numbers, in smaller parts, cut alike afterwards."""
 
+import gc
+import weakref
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 
 from mechcot.core.errors import DoesNotFit, NotMeasurable
 from mechcot.core.trace import Span
 from mechcot.model.internals import self_test
+from mechcot.model.internals.heads import head_places
 from mechcot.model.internals.self_test import backbone_of
 from mechcot.model.internals.sites import Site
 from mechcot.model.interventions import Add, AttentionKnockout, Identity, Intervention
 from mechcot.model.prefix import batch_requests
 from mechcot.model.prefix.memory import Limit, in_parts, out_of_memory
 from mechcot.model.prefix.prefix import Prefix
-from tests.model.families import make, tokens
+from tests.model.families import EVERY, make, tokens
 
 IDS = tokens(24)
 CUTS = (3, 9, 17, 24, 11)
@@ -183,3 +188,22 @@ def test_the_context_ends_greedy_writing_and_refuses_what_is_longer():
         prefix.branches([len(ids)], [[1, 2, 3, 4]]).next_logprobs()
     with pytest.raises(NotMeasurable, match="the context is"):
         Prefix.of(reasoner, tokens(context + 1))
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+@pytest.mark.filterwarnings("ignore:fan_in_fan_out:UserWarning")
+@pytest.mark.parametrize("family", EVERY)
+@pytest.mark.parametrize("adapted", [False, True])
+def test_a_model_that_nobody_uses_any_more_leaves_memory(family, adapted):
+    model = deepcopy(make(family).model)
+    if adapted:
+        model = get_peft_model(model, LoraConfig(r=2, target_modules="all-linear"))
+    backbone = backbone_of(model)
+    head_places(backbone, IDS)
+    assert backbone.model is (model.get_base_model() if adapted else model)
+    weights = [weakref.ref(weight) for weight in model.parameters()]
+    gone = weakref.ref(model)
+    del model, backbone
+    gc.collect()
+    assert gone() is None
+    assert not [weight for weight in weights if weight() is not None]

@@ -223,11 +223,7 @@ class Backbone:
         Raises:
             UserError: A part was not found: the family is not supported.
         """
-        if hasattr(model, "get_base_model"):
-            model = model.get_base_model()
-        base = model.base_model
-        if base is model:  # Llama 4 names a base that is not there
-            base = getattr(model, "model", model)
+        model, base = whole_and_base(model)
         holder = next((h for h in _holders(base) if child_named(h, _BLOCKS) is not None), None)
         head = model.get_output_embeddings()
         if holder is None or head is None or getattr(base.config, "is_encoder_decoder", False):
@@ -248,6 +244,16 @@ class Backbone:
             chunk=getattr(config, "attention_chunk_size", None),
             places=tuple(_places(block) for block in blocks),
         )
+
+
+def whole_and_base(model: Any) -> tuple[Any, Any]:
+    """The Hugging Face model with its head, out of the adapters around it, and the model without head."""
+    if hasattr(model, "get_base_model"):
+        model = model.get_base_model()
+    base = model.base_model
+    if base is model:  # Llama 4 names a base that is not there
+        base = getattr(model, "model", model)
+    return model, base
 
 
 def _holders(base: nn.Module) -> tuple[nn.Module, ...]:

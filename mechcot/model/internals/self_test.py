@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from mechcot.core.errors import UserError
 from mechcot.model.internals import self_test_trials as trials
-from mechcot.model.internals.architecture import Backbone
+from mechcot.model.internals.architecture import Backbone, whole_and_base
 from mechcot.model.internals.forward import capture_taps, forward
 from mechcot.model.internals.hooks import HookPoint
 from mechcot.model.internals.sites import STREAMS, Site
@@ -39,6 +39,8 @@ _REACHES = (
 _CHOSEN = ("keep_window_size", "index_topk", "index_topk_blocks", "indexer_budget")
 """Those by which the keys are chosen out of the whole text; where scores tie, the choice depends on its length."""
 _KNOWN: WeakKeyDictionary[nn.Module, Backbone] = WeakKeyDictionary()
+"""What was found of each model, without the model itself: a value that holds its key keeps it in memory for ever."""
+_LET_GO = nn.Identity()
 _States = Mapping[Site, Tensor]
 
 
@@ -51,7 +53,7 @@ def backbone_of(model: nn.Module) -> Backbone:
     if model not in _KNOWN:
         try:
             with undisturbed():
-                _KNOWN[model] = _tried(Backbone.take_apart(model))
+                found = _tried(Backbone.take_apart(model))
         except trials.BREAKS as error:
             if out_of_memory(error):
                 raise
@@ -59,9 +61,12 @@ def backbone_of(model: nn.Module) -> Backbone:
             raise UserError(
                 f"{type(model).__name__} does not run as a decoder of plain text ({first}); this family is not supported"
             ) from error
+        _KNOWN[model] = replace(found, model=_LET_GO, base=_LET_GO)
+    whole, base = whole_and_base(model)
+    backbone = replace(_KNOWN[model], model=whole, base=base)
     if in_company():
-        _try_batches(_KNOWN[model])
-    return _KNOWN[model]
+        _try_batches(backbone)
+    return backbone
 
 
 @torch.no_grad()
