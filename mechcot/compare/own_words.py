@@ -2,6 +2,7 @@
 
 Of the first texts of a run:
 
+    marks         a thought that the prompt opens and nothing known closes is closed by the mark that most of them have, and by none where they have none
     instruction   what stands behind each question by default is left out where the model is right clearly more often without it; so are the default words of a model without a chat template
     cue           the text that most of them have between chain and right answer, found on every other text and tried on the rest, takes the place of the
                   default question where the answers asked for, or read, are clearly less often those that the texts state behind it; answers are read
@@ -28,7 +29,7 @@ from mechcot.model.generation.ask_answer import answers_after, without_kinds, wr
 from mechcot.model.prefix.lockstep import together
 from mechcot.model.prefix.memory import Limit
 from mechcot.model.reasoner import Reasoner
-from mechcot.model.think_marks import UnknownMark
+from mechcot.model.think_marks import UnknownMark, closed_by
 from mechcot.text.answers import same_answer
 
 TEXTS = 32
@@ -37,6 +38,8 @@ _FEWEST = 8
 """Fewest finished texts by which anything is found."""
 _NOTHING = ""
 """The cue of a model for which no question for the answer is known yet."""
+_PLAIN = "It is read as plain text."
+"""What is said of a thought that nothing known closes."""
 _MOSTLY = 0.75
 """Share of the texts that must state an answer behind a cue, and give it again when they are asked so."""
 
@@ -71,7 +74,7 @@ def askable(study: Study, models: Models) -> tuple[Study, Models]:
         except UnknownMark as error:
             if study.problems is None:
                 raise
-            note = f"{error} It is read as plain text."
+            note = f"{error} {_PLAIN}"
             study, models = _changed(study, models, models.first, note, think="none")
     return study, models
 
@@ -94,6 +97,7 @@ def in_own_words(study: Study, models: Models, problems: Sequence[Problem]) -> t
     """
     said = study.loading.asking
     way = _without_instruction(_way(study, models, problems, models.first), problems)
+    way = _with_marks(way, problems)
     if said.cue:
         return way.study, way.models
     way = _with_cue(way)
@@ -141,6 +145,23 @@ def _without_instruction(way: _Way, problems: Sequence[Problem]) -> _Way:
     done = "it is left out" if policy.instruction else "it is asked so"
     note = f"{policy.owner}: {why}; {done} (--instruction says another)"
     return replace(plain, study=replace(plain.study, asking_notes=(*way.study.asking_notes, note)))
+
+
+def _with_marks(way: _Way, problems: Sequence[Problem]) -> _Way:
+    """With the marks of a thought that was taken for plain text, where most of the texts close what the prompt opens."""
+    notes = [note for note in way.study.asking_notes if not note.endswith(_PLAIN)]
+    finished = [trace for trace in way.texts if trace.finished]
+    if len(notes) == len(way.study.asking_notes) or len(finished) < _FEWEST:
+        return way
+    tags = closed_by(
+        finished[0].prompt, [t.completion for t in finished], least=_MOSTLY * len(finished)
+    )
+    if tags is None:
+        return way
+    note = f"{way.name}: its prompt ends with {tags.open!r}, and most of its texts close that with {tags.close!r}: the marks of its thought (--think says others)"
+    study = replace(way.study, asking_notes=tuple(notes))
+    changed = _changed(study, way.models, way.name, note, think=(tags.open, tags.close))
+    return _way(*changed, problems, way.name)
 
 
 def _with_cue(way: _Way) -> _Way:

@@ -95,6 +95,23 @@ def find_marks(tokenizer: Any, render: Render | None, *, owner: str) -> Marks | 
     return None
 
 
+def closed_by(prompt: str, texts: Sequence[str], *, least: float) -> ThoughtTags | None:
+    """The marks of a thought whose opening one ends a prompt, where texts behind it show the closing one.
+
+    Args:
+        prompt: As rendered, up to where a model writes.
+        texts: What it wrote.
+        least: Number of texts that must have the closing mark, with text in front of it and behind.
+    """
+    match = _LAST_MARK.search(prompt.rstrip())
+    mark = match.group() if match else ""
+    for close in partners(mark):
+        parted = [text.partition(close) for text in texts]
+        if sum(bool(chain.strip() and said.strip()) for chain, _, said in parted) >= least:
+            return ThoughtTags(mark, close)
+    return None
+
+
 def turn_end(render: Render) -> str:
     """The text that the template puts behind an assistant's answer; "" when it does not show one."""
     text = _render(render, [_USER, {"role": "assistant", "content": _ANSWER}])

@@ -33,7 +33,7 @@ class CompletionParts:
     cut: bool = False
 
 
-_BRACKETED = re.compile(r"\s*(?P<mark><(?P<name>[A-Za-z|][^<>/\n]{0,40})>)")
+_BRACKETED = re.compile(r"\s*(?P<mark><(?P<name>(?:[^\W\d_]|\|)[^<>/\n]{0,40})>)")
 _NO_MARKS = frozenset({
     "answer", "solution", "step", "steps", "output", "response", "final", "result", "p", "div", "span", "b", "i", "u",
     "em", "strong", "code", "pre", "br", "ul", "ol", "li", "table", "tr", "td", "th", "h1", "h2", "h3", "h4", "h5",

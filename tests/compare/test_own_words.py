@@ -411,3 +411,42 @@ def test_a_mark_that_nothing_known_closes_is_read_as_plain_text(tmp_path) -> Non
     given = replace(study, problems=None, traces=tmp_path / "t.jsonl")
     with pytest.raises(UserError, match="looks like the opening mark"):
         askable(given, Models.of(given))
+
+
+@pytest.mark.parametrize("closed", [16, 10], ids=["most close it", "some do"])
+def test_a_thought_is_closed_by_the_mark_that_most_texts_have(monkeypatch, tmp_path, closed):
+    tokenizer = byte_tokenizer(merges=0)
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
+        "{% if add_generation_prompt %}<razón>\n{% endif %}"
+    )
+    model = save_tiny(tmp_path / "m", tokenizer, seed=0)
+    study = Study(models=(model,), out=tmp_path / "out", problems="p.jsonl")
+    study, models = askable(study, Models.of(study))
+
+    def write(_study, held, name, problems):
+        reader, made = held.get(name), []
+        for i, p in enumerate(problems[:16]):
+            text = f"It is of {WHO[i % 3]}.{'</razón>' if i < closed else ''}\n{p.answer}."
+            made.append(reader.read(Completion(p, reader.render(p), text, "m")))
+        return made
+
+    monkeypatch.setattr(own_words, "write_side_by_side", lambda *_: None)
+    monkeypatch.setattr(own_words, "written_chains", write)
+    monkeypatch.setattr(
+        own_words,
+        "answers_after",
+        lambda readers, texts: [
+            Answer(t.problem.answer, "asked") for _, t in zip(readers, texts, strict=True)
+        ],
+    )
+    found, models = in_own_words(study, models, [problem(i) for i in range(40)])
+    asking, (note,) = found.loading.asking, found.asking_notes
+    if closed < 16:
+        assert asking.think == "none" and note.endswith("It is read as plain text.")
+        return
+    assert asking.think == ("<razón>", "</razón>")
+    assert "ends with '<razón>', and most of its texts close that with '</razón>'" in note
+    traces = write(found, models, models.first, [problem(i) for i in range(4)])
+    assert [trace.answer.text for trace in traces] == [problem(i).answer for i in range(4)]
+    assert all("razón" not in trace.chain_text for trace in traces)

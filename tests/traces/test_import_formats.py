@@ -441,7 +441,7 @@ def test_a_plain_text_is_whole_and_an_opened_one_is_cut():
     assert {plain.chain, opened.chain, field.chain} == {text}
 
 
-@pytest.mark.parametrize("mark", ["draft", "notes", "inner work"])
+@pytest.mark.parametrize("mark", ["draft", "notes", "inner work", "思考", "мысли"])
 def test_marks_that_are_not_known_are_named_and_can_be_given(mark):
     row = ASKED | {"completion": f"<{mark}>{THOUGHT}</{mark}>{SAID}"}
     with pytest.raises(NoChain, match=f"begins with '<{mark}>'.*--think '<{mark}>' '</{mark}>'"):
