@@ -156,7 +156,7 @@ def _primary(row: _Row) -> str:
     words = {"less": f"yes: {less}", "more": f"yes: {more}", "no change": f"no: {same}"}
     says = contrast["says"]
     answer = str(words.get(says, says))
-    p = f", p {p_value(_number(row['p_holm']))} (Holm)" if row["p_holm"] is not None else ""
+    p = f", p {p_value(_number(row['p_holm']))} by Holm" if row["p_holm"] is not None else ""
     moved = "" if contrast["mean"] is None else f" ({_moved(contrast)} against {row['against']}{p})"
     return f"{row['question']} {answer[:1].upper()}{answer[1:]}{moved}."
 
