@@ -42,7 +42,13 @@ _ASKS = frozenset({
 })  # fmt: skip
 _EVAL = b"PK\x03\x04"
 _PARQUET = b"PAR1"
-_GZIP = b"\x1f\x8b"
+_PACKED = {
+    b"\x1f\x8b": ("gzip", "gunzip"),
+    b"BZh": ("bzip2", "bunzip2"),
+    b"\xfd7zX": ("xz", "unxz"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "unzstd"),
+}
+"""First bytes of packed files, what packed them, and the command that unpacks them."""
 
 
 def records(path: Path, *, kind: str | None = None) -> Iterator[_Record]:
@@ -74,8 +80,11 @@ def _opened(path: Path, kind: str | None) -> Iterator[_Record]:
     head = read_bytes(path, expected="a file of records, one problem or chain each", size=4)
     if head == _EVAL:
         return _eval_log(path)
-    if head[:2] == _GZIP:
-        raise UserError(f"{path}: a packed file (gzip); expected it unpacked, as `gunzip` does")
+    for first, (packing, command) in _PACKED.items():
+        if head.startswith(first):
+            raise UserError(
+                f"{path}: a packed file ({packing}); expected it unpacked, as `{command}` does"
+            )
     if head == _PARQUET:
         return _parquet(path)
     if path.suffix in {".csv", ".tsv"}:

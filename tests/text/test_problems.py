@@ -1,4 +1,7 @@
+import bz2
+import gzip
 import json
+import lzma
 import re
 import sys
 from pathlib import Path
@@ -471,9 +474,15 @@ def test_a_whole_number_is_one_however_a_table_holds_it(tmp_path):
 
 def test_what_is_packed_repeated_or_left_out_is_said(tmp_path, capsys):
     path = tmp_path / "packed.jsonl"
-    path.write_bytes(b"\x1f\x8b\x08\x00")
-    with pytest.raises(UserError, match="gzip"):
-        load_problems(path)
+    text = b'{"question": "1+1?", "answer": "2"}'
+    zstd = b"\x28\xb5\x2f\xfd" + text
+    packed = {"gunzip": gzip.compress(text), "bunzip2": bz2.compress(text), "unxz": lzma.compress(text), "unzstd": zstd}  # fmt: skip
+    for command, data in packed.items():
+        path.write_bytes(data)
+        with pytest.raises(
+            UserError, match=f"packed file .*; expected it unpacked, as `{command}`"
+        ):
+            load_problems(path)
     path = write(tmp_path, *({"question": f"{i % 3}+1?", "answer": "2"} for i in range(5)))
     assert len(load_problems(path)) == 5
     assert "2 of 5 questions stand there before" in " ".join(capsys.readouterr().err.split())
