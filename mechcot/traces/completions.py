@@ -170,12 +170,17 @@ def _nothing(flat: Mapping[str, Any], *, where: str) -> Attempt:
     """An empty completion, where a field for it is there and empty.
 
     Raises:
-        NoChain: The record says that its request failed.
+        NoChain: The record says that its request failed, or the field is null.
         UserError: There is no field for it.
     """
     check_answered(flat, where=where)
     if any(isinstance(flat.get(key), list) for key in CHATS):
         raise NoChain(f"{where}: no assistant message after the last user message")
+    null = next((key for key in ("chain", *_EMPTY) if key in flat and flat[key] is None), None)
+    if null is not None:
+        raise NoChain(
+            f"{where}: {null!r} is null, so there is no chain; if another column holds it, name it with `--field chain=COLUMN`"
+        )
     raise UserError(
         f"{where}: no chain: expected one of chain, {', '.join(_EMPTY)}, solution or messages; "
         f"found {sorted(map(str, flat))}; name it with `--field chain=COLUMN`"
