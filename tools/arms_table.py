@@ -8,7 +8,7 @@ from typing import Any
 from mechcot.text.number_format import difference, signed
 from mechcot.view.figures.arm_effects import READINGS, contrast_of
 from mechcot.view.pages.lab import verdicts_of
-from mechcot.view.pages.lab_sentences import compared, lab_answer, lab_details, primary_answers
+from mechcot.view.pages.lab_sentences import compared_arms, lab_answer, lab_details, primary_answers
 
 
 def read_study(path: Path) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     """
     heads = ["arm", *READINGS.values(), "the chain is (seeds)"]
     rows = [heads, ["---"] * len(heads)]
-    for arm in compared(result):
+    for arm in compared_arms(result):
         name = arm["name"] + f" against {arm['against']}" * (arm["against"] != result["control"])
         cells = [_cell(contrast_of(arm, reading)) for reading in READINGS]
         rows.append([name, *cells, verdicts_of(arm)])

@@ -16,7 +16,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.store import write_bytes
 from mechcot.view.figures import ruler
 from mechcot.view.figures.arm_effects import effects_figure
-from mechcot.view.pages.lab_sentences import compared
+from mechcot.view.pages.lab_sentences import compared_arms
 from mechcot.view.pages.ruler import model_points
 from mechcot.view.screenshot import figure_picture
 from tools.notebooks import FOLDER, PLOTLY
@@ -59,7 +59,7 @@ def figures() -> dict[str, go.Figure]:
     result = json.loads((ROOT / "artifacts/ruler/ruler.json").read_text(encoding="utf-8"))
     study = json.loads((ROOT / "artifacts/studies/arms/lab.json").read_text(encoding="utf-8"))
     found["arms"] = effects_figure(
-        compared(study), effects=study["effects"], control=study["control"]
+        compared_arms(study), effects=study["effects"], control=study["control"]
     )
     found["ruler"] = ruler.models_figure(model_points(result), items=result["items"])
     return found

@@ -17,8 +17,8 @@ from mechcot.text.number_format import (
 from mechcot.view.figures.arm_effects import READINGS, contrast_of, effects_figure
 from mechcot.view.figures.arms import AXIS_TITLES, arm_looks, arms_figure, training_figure
 from mechcot.view.pages.lab_sentences import (
-    compared,
-    differs,
+    arm_differs,
+    compared_arms,
     lab_answer,
     lab_details,
     primary_answers,
@@ -96,12 +96,12 @@ def lab_page(result: Mapping[str, Any]) -> str:
 
 def _figures(result: Mapping[str, Any]) -> tuple[NumberedFigure, NumberedFigure, NumberedFigure]:
     """Every arm with its intervals, right answers against reliance, and the axes over training."""
-    arms, others = [arm["name"] for arm in result["arms"]], compared(result)
+    arms, others = [arm["name"] for arm in result["arms"]], compared_arms(result)
     told = {
         axis: {
             *arms[: len(arms) * (len(arms) <= len(PALETTE))],
             *({result["control"]} & {*arms}),
-            *(arm["name"] for arm in others if differs(arm["axes"][axis]["contrast"])),
+            *(arm["name"] for arm in others if arm_differs(arm["axes"][axis]["contrast"])),
         }
         for axis in AXIS_TITLES
     }

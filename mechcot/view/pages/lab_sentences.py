@@ -39,7 +39,7 @@ def lab_sentences(result: _Row) -> list[str]:
 
 def lab_answer(result: _Row) -> list[str]:
     """Whether an arm hollows the chain out, and what that rests on."""
-    others = compared(result)
+    others = compared_arms(result)
     if not others:
         return [_state(result)]
     less = [
@@ -70,7 +70,7 @@ def primary_answers(result: _Row) -> list[str]:
 def lab_details(result: _Row) -> list[str]:
     """What else is said, axis by axis; what no cell says yet is not mentioned."""
     arms = result["arms"]
-    others = compared(result)
+    others = compared_arms(result)
     plain = [arm for arm in others if not arm["after"]]
     names = {arm["name"]: _held(arm, result["control"]) for arm in plain}
 
@@ -92,12 +92,12 @@ def lab_details(result: _Row) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
-def compared(result: _Row) -> list[_Row]:
+def compared_arms(result: _Row) -> list[_Row]:
     """The arms that are held against another."""
     return [arm for arm in result["arms"] if arm["name"] != arm["against"]]
 
 
-def differs(contrast: _Row, sign: int = 0) -> bool:
+def arm_differs(contrast: _Row, sign: int = 0) -> bool:
     """Whether it is less or more, or was seen to be in a seed where seeds are few.
 
     Args:
@@ -167,8 +167,8 @@ def _groups(axis: str, rows: Sequence[tuple[str, _Row]], where: str = "") -> str
         return ""
     title, less, more, same = _SHORT[axis]
     parts = [
-        _listed(f"{less} in", rows, lambda c: differs(c, -1), numbers=True),
-        _listed(f"{more} in", rows, lambda c: differs(c, 1), numbers=True),
+        _listed(f"{less} in", rows, lambda c: arm_differs(c, -1), numbers=True),
+        _listed(f"{more} in", rows, lambda c: arm_differs(c, 1), numbers=True),
         _listed(f"{same} in", rows, lambda c: c["says"] == "no change"),
         _listed(
             "beyond the smallest effect in no seed of",
