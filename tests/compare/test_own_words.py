@@ -394,14 +394,19 @@ def test_a_model_whose_tokenizer_spells_no_question(tmp_path, monkeypatch) -> No
         in_own_words(study, models, colours)
 
 
-def test_a_mark_that_nothing_known_closes_is_read_as_plain_text(tmp_path) -> None:
-    tokenizer = byte_tokenizer(merges=40)
+def opened_by(mark: str, folder, *, merges: int) -> Study:
+    """A study of a model whose chat template begins an answer with a mark."""
+    tokenizer = byte_tokenizer(merges=merges)
     tokenizer.chat_template = (
         "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
-        "{% if add_generation_prompt %}[plan]\n{% endif %}"
+        f"{{% if add_generation_prompt %}}{mark}\n{{% endif %}}"
     )
-    model = save_tiny(tmp_path / "m", tokenizer, seed=0)
-    study = Study(models=(model,), out=tmp_path / "out", problems="p.jsonl")
+    model = save_tiny(folder / "m", tokenizer, seed=0)
+    return Study(models=(model,), out=folder / "out", problems="p.jsonl")
+
+
+def test_a_mark_that_nothing_known_closes_is_read_as_plain_text(tmp_path) -> None:
+    study = opened_by("[plan]", tmp_path, merges=40)
     told, models = askable(study, Models.of(study))
     assert told.loading.asking.think == "none"
     assert models.get(models.first).policy.tags is None
@@ -415,13 +420,7 @@ def test_a_mark_that_nothing_known_closes_is_read_as_plain_text(tmp_path) -> Non
 
 @pytest.mark.parametrize("closed", [16, 10], ids=["most close it", "some do"])
 def test_a_thought_is_closed_by_the_mark_that_most_texts_have(monkeypatch, tmp_path, closed):
-    tokenizer = byte_tokenizer(merges=0)
-    tokenizer.chat_template = (
-        "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
-        "{% if add_generation_prompt %}<razón>\n{% endif %}"
-    )
-    model = save_tiny(tmp_path / "m", tokenizer, seed=0)
-    study = Study(models=(model,), out=tmp_path / "out", problems="p.jsonl")
+    study = opened_by("<razón>", tmp_path, merges=0)
     study, models = askable(study, Models.of(study))
 
     def write(_study, held, name, problems):
