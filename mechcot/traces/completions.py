@@ -179,7 +179,7 @@ def _nothing(flat: Mapping[str, Any], *, where: str) -> Attempt:
     null = next((key for key in ("chain", *_EMPTY) if key in flat and flat[key] is None), None)
     if null is not None:
         raise NoChain(
-            f"{where}: {null!r} is null, so there is no chain; if another column holds it, name it with `--field chain=COLUMN`"
+            f"{where}: no chain: {null!r} is null; if another column holds it, name it with `--field chain=COLUMN`"
         )
     raise UserError(
         f"{where}: no chain: expected one of chain, {', '.join(_EMPTY)}, solution or messages; "

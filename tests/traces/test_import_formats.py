@@ -89,8 +89,8 @@ def test_a_response_is_joined_with_its_problem(response, wrap):
     ("record", "reason"),
     [
         ({"response": {"status_code": 500, "body": {}}}, "the request failed"),
-        ({"response": None}, "'response' is null, so there is no chain"),
-        ({"completion": None, "finish_reason": None}, "'completion' is null, so there is no chain"),
+        ({"response": None}, "no chain: 'response' is null"),
+        ({"completion": None, "finish_reason": None}, "no chain: 'completion' is null"),
         ({"response": None, "error": {"message": "expired"}}, r"the request failed \(expired\)"),
         ({"result": {"type": "errored", "error": {"message": "no"}}}, r"the request failed \(no\)"),
         ({"output": [{"type": "reasoning", "summary": []}, {"type": "message", "content": SAID}], "usage": {"output_tokens_details": {"reasoning_tokens": 9}}}, "its thought is not in the file"),
