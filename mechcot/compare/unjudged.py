@@ -33,10 +33,12 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Trace
 from mechcot.core.wording import count_of
+from mechcot.model.internals.token_text import merged_token
 from mechcot.model.plain_prompt import INSTRUCTION_SHAPE
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.chain_use import BOUNDS, ChainUse
 from mechcot.text.answers import same_answer
+from mechcot.text.stated_value import ANSWER_PLACE
 from mechcot.text.unread_answers import unread, unread_example
 
 _ALPHA = 0.05
@@ -44,6 +46,9 @@ _ENOUGH = 64
 """Problems that are proposed where the file has them: most models are decided by then."""
 _OWN_WORDS = "a file whose references are in the model's words"
 _TRAINED_PROMPT = "the prompt that it was trained on: a chat template in its tokenizer's files, or"
+_OWN_TOKEN = (
+    "a model that was trained to put a space, a line break or a mark in front of its answer"
+)
 _FRAMED = {"instruction": INSTRUCTION_SHAPE}
 _MOSTLY = 0.5
 """Share of right answers from which a model without a chain does what it was trained for."""
@@ -52,6 +57,10 @@ _LAST_WORDS = 40
 """Words at the end of an unread text among which its answer is looked for."""
 SPARE = 1.2
 """More items than are needed by the share that was lost, since that share is itself an estimate."""
+
+
+def _never_merged(_before: str, _text: str) -> str:
+    return ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,7 @@ class RunFacts:
         plainly: Gives texts without the instruction behind the questions, none where there is no such instruction.
         ways: How both were asked, of `mechcot.compare.without_instruction.ways`.
         unframed: How the questions are put where no chat template says it; "" with one.
+        merged: Gives the token in which the end of a text and the start of another behind it are one; "" where there is none.
     """
 
     study: Study
@@ -83,6 +93,7 @@ class RunFacts:
     plainly: Callable[[], Sequence[Trace]] = tuple
     ways: tuple[str, str] = BEHIND
     unframed: str = ""
+    merged: Callable[[str, str], str] = _never_merged
 
     def say(self, step: NextStep | None) -> str:
         """What to do next, in a line; "" for nothing."""
@@ -121,6 +132,7 @@ def run_facts(
         plainly=partial(asked_plainly, reader, problems, limit=min(limit, left)),
         ways=ways(reader.policy),
         unframed=unframed(reader.policy),
+        merged=partial(merged_token, reader.tokenizer),
     )
 
 
@@ -299,7 +311,7 @@ def _fails(
         return _unexchanged(exchanged, len(traces), facts) or Cause(text, NextStep(doctor=True))
     if own >= asked + BOUNDS.margin:
         text = f"asked for its answer the model is right in {asked:.0%}, in its own texts in {own:.0%}: the question for the answer, {facts.cue!r}, does not fit it"
-        return Cause(text, _asking(finished, facts))
+        return _merged(text, finished, facts) or Cause(text, _asking(finished, facts))
     if said := other_words(finished, share=max(SHARE, guess + BOUNDS.margin)):
         fields = dict(facts.study.fields)
         column = said.column(fields)
@@ -320,6 +332,21 @@ def _fails(
     if facts.unframed and facts.study.loading.asking.instruction is None:
         words, asking = f"{words}, or {_TRAINED_PROMPT}", _FRAMED
     return Cause(text, NextStep(words=words, asking=asking, doctor=True))
+
+
+def _merged(text: str, finished: Sequence[Trace], facts: RunFacts) -> Cause | None:
+    """A question that does not fit, where most texts write the answer and what stands before it as one token; None where it stands apart."""
+    lead = common_lead(finished).partition(ANSWER_PLACE)[0]
+    before = lead.rstrip(" ")
+    answers = [f"{lead[len(before) :]}{trace.problem.answer}" for trace in finished]
+    pairs = zip(finished, answers, strict=True)
+    glued = [said for trace, said in pairs if before and f"{before}{said}" in trace.completion]
+    tokens = [facts.merged(before, said) for said in glued]
+    shared = [token for token in tokens if token]
+    if 2 * len(shared) <= len(finished):
+        return None
+    text = f"{text}; in its own texts the answer is one token with what stands before it ({shared[0]!r}), so that no question can end before the answer"
+    return Cause(text, NextStep(words=_OWN_TOKEN))
 
 
 def _wrong_however_read(finished: Sequence[Trace]) -> bool:
@@ -352,7 +379,7 @@ def _asking(finished: Sequence[Trace], facts: RunFacts) -> NextStep:
     if isinstance(think, tuple) and not any(think[1] in t.completion for t in finished):
         return NextStep(asking={"think": None})
     lead = common_lead(finished)
-    if lead and lead.strip() != facts.cue.strip():
+    if lead and lead.partition(ANSWER_PLACE)[0].strip() != facts.cue.strip():
         return NextStep(asking={"cue": lead, "answer_after": None})
     (_, alike) = Counter(trace.problem.answer for trace in finished).most_common(1)[0]
     share = min(SHARE, alike / len(finished) + BOUNDS.margin)

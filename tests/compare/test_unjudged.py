@@ -3,9 +3,12 @@
 import shlex
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 from mechcot.cli import main
 from mechcot.compare.answer_leads import common_lead, last_numbers_right
@@ -17,6 +20,7 @@ from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Answer, Trace
 from mechcot.model.asking_options import Asking
+from mechcot.model.internals.token_text import merged_token
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.prompts import BOXED
 from mechcot.model.reasoner import Reasoner
@@ -149,6 +153,45 @@ def test_a_question_for_the_answer_that_does_not_fit_is_replaced_by_the_models_o
     text, ahead = found(FINE, facts(cue="</think> find"), **{"with": 0.0})
     assert "the question for the answer, '</think> find', does not fit it" in text
     assert ahead == f"{NEXT}--n 24 --cue '</think>\\nAnswer:' --overwrite"
+
+
+def merging_tokenizer(words):
+    """A byte-level BPE in which each of some words is one token."""
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(initial_alphabet=alphabet, show_progress=False)
+    core.train_from_iterator([*words] * 8, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=core)
+
+
+def test_an_answer_that_is_one_token_with_the_word_before_it_is_named():
+    asked = partial(
+        merged_token, merging_tokenizer(["选A", "选B", "选C", *(f" {i}" for i in range(24))])
+    )
+    joined = [
+        trace(i, text=f"so.</think>\n故选{'ABC'[i % 3]}", answer="ABC"[i % 3]) for i in range(24)
+    ]
+    text, ahead = found(joined, facts(merged=asked), **{"with": 0.0})
+    assert text.endswith(
+        "is one token with what stands before it ('选A'), so that no question can end before the answer"
+    )
+    assert (
+        ahead
+        == "Next: a model that was trained to put a space, a line break or a mark in front of its answer"
+    )
+    spaced = [trace(i, text="so.</think>\nIt is {a} cm") for i in range(24)]
+    assert "one token" not in found(spaced, facts(merged=asked), **{"with": 0.0})[0]
+    apart = [replace(one, problem=replace(one.problem, answer="D")) for one in joined]
+    assert "one token" not in found(apart, facts(merged=asked), **{"with": 0.0})[0]
+
+
+def test_the_models_own_words_with_what_ends_an_answer_are_not_given_again():
+    written = [trace(i, text="so.</think>\n选{a}。", answer=f"{i}") for i in range(24)]
+    text, ahead = found(written, facts(cue="</think>\n选"), **{"with": 0.0})
+    assert "does not fit it" in text
+    assert ahead == "Next: mechcot doctor tiny"
 
 
 def test_a_cue_that_was_just_given_is_not_given_again():

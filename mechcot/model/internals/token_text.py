@@ -59,6 +59,17 @@ def encode_part(tokenizer: Any, before: str, text: str) -> list[int]:
     return whole[len(head) :] if whole[: len(head)] == head else encode_behind(tokenizer, text)
 
 
+def merged_token(tokenizer: Any, before: str, text: str) -> str:
+    """The token in which the end of `before` and the start of `text` behind it are one; "" where one token ends and another begins there."""
+    head, whole = encode_behind(tokenizer, before), encode_behind(tokenizer, before + text)
+    kept = next(
+        (i for i, pair in enumerate(zip(head, whole, strict=False)) if len({*pair}) > 1), len(head)
+    )
+    return (
+        "" if kept == len(head) else decode_behind(tokenizer, whole[:kept], whole[kept : kept + 1])
+    )
+
+
 def decode_behind(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> str:
     """The text that `ids` add behind `before`."""
     head, whole = decode_ids(tokenizer, before), decode_ids(tokenizer, [*before, *ids])
