@@ -25,9 +25,12 @@ class Wording:
 
 
 _BEFORE = r"(?:(?:final|correct|right|best|overall|short|most likely|only|closest)\s+)"
+_LAST = (
+    r"(?=(?:(?![.!?]\s+\S)[^\n]){0,200}\s*\Z)"  # of the last sentence: one on the way is a step's
+)
 _WORDINGS = (
     Wording(  # English
-        rf"{_BEFORE}{{0,3}}answers?|{_BEFORE}{{1,3}}(?:option|choice|alternative|result|response|statement)",
+        rf"{_BEFORE}{{0,3}}(?:answers?|outputs?{_LAST})|{_BEFORE}{{1,3}}(?:option|choice|alternative|result|response|statement)",
         r"(?:is|are|was|were|would be|should be|must be|will be|equals|becomes|comes? out to(?: be)?|turns? out to be|to be)",
     ),
     Wording(r"(?:(?:richtige|korrekte|endgültige|finale)\s+)?(?:antwort|lösung|endergebnis)", r"(?:ist|lautet|wäre|beträgt)"),
@@ -58,7 +61,7 @@ _WORDINGS = (
     Wording(r"(?:ה)?תשובה(?:\s+(?:הסופית|הנכונה))?", r"(?:היא|הוא)"),
     Wording(r"คำตอบ(?:สุดท้าย|ที่ถูกต้อง)?", r"(?:คือ|เป็น)", words=False),
     Wording(
-        r"(?:最终|最後|最后|正确|正確|正解)?的?(?:答案|解答|正解|回答)|(?<![回解问应應对])答(?=\s*[:：])",
+        r"(?:最终|最後|最后|正确|正確|正解)?的?(?:答案|解答|正解|回答)|(?:正确|正確)的?(?:选项|選項)|(?<![回解问应應对])答(?=\s*[:：])",
         r"(?:应该|應該|就|便|应|應|将|將)?(?:是|为|為|等于|等於)",
         words=False,
     ),
@@ -107,9 +110,9 @@ def _stated(row: Wording) -> str:
 
 
 _STEMS = (
-    "answer option choice alternative result response statement", "antwort lösung endergebnis", "réponse", "respuesta", "risposta", "resposta",
+    "answer option choice alternative result response statement output", "antwort lösung endergebnis", "réponse", "respuesta", "risposta", "resposta",
     "antwoord", "ответ", "відповід", "odpowied", "odpověď", "svar", "cevap cevab yanıt", "răspuns", "válasz", "vastaus", "απάντηση", "đáp trả", "jawaban",
-    "jibu", "उत्तर जवाब", "উত্তর", "సమాధానం", "விடை பதில்", "جواب إجابة اجابة", "پاسخ جواب", "תשובה", "คำตอบ", "答 解 案", "答 解", "답",
+    "jibu", "उत्तर जवाब", "উত্তর", "సమాధానం", "விடை பதில்", "جواب إجابة اجابة", "پاسخ جواب", "תשובה", "คำตอบ", "答 解 案 选项 選項", "答 解", "답",
 )  # fmt: skip
 
 

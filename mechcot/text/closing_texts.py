@@ -45,6 +45,7 @@ _LETTER_FIRST = re.compile(
     r"\s*(?:\*\*[(\[]?(?P<value>[A-J])[)\].]?\*\*|[(\[](?P<other>[A-J])[)\]])[.:]?\s*\n"
 )
 _OPTION = re.compile(r"\W{0,4}[A-J][).:]\s[^\n]*$")
+_HENCE = re.compile(r"\A(?:therefore|thus|hence|so),\s+(?=\S)", re.IGNORECASE)
 _FILLER = re.compile(
     r"(?:done|ok|okay|sure|finished|thanks|answer|final|hello|hi|stop|end|continue|right|correct|great|good)\b",
     re.IGNORECASE,
@@ -160,6 +161,7 @@ def words(text: str, *, most: int = FEW_WORDS) -> StatedAnswer | None:
     label = _LABEL_OF_WORDS.match(text)
     named = label is not None and not _REMARK.search(label["label"])
     plain = trim(text[label.end() :] if label is not None and named else text)
+    plain = _HENCE.sub("", plain)
     few = 0 < len(plain.split()) <= most and len(plain) <= _WORD * most
     short = few and not re.search(r"[?!:\n\d]", plain)
     if not short or _FILLER.match(plain) or _DENIED.search(plain):

@@ -39,7 +39,7 @@ _IF = re.compile(r"\b(?:if|were|instead|wenn|falls|si|se)\b", re.IGNORECASE)
 _TWICE = re.compile(r"(?P<one>.+?),?\s+or\s+(?P<other>.+)")
 _KEYED = re.compile(r"\w*[\"']\s*:")
 _FIELD = re.compile(
-    r"(?P<quote>[\"'])(?:\w+[_ ])?answer(?P=quote)\s*:\s*(?P<value>\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|-?\d[\d.]*(?=\s*[,}\n]|\s*$)|true|false)",
+    r"(?P<quote>[\"'])(?:\w+[_ ])?answer(?P=quote)\s*:\s*(?P<value>\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|-?\d[\d.]*(?=\s*[,}\n]|\s*$)|\[[^\[\]\n]{0,200}\]|true|false)",
     re.IGNORECASE,
 )
 _REASON = re.compile(r",?\s+(?:because|since)\s+(?=\w)|\s+I hope\b", re.IGNORECASE)

@@ -36,6 +36,12 @@ STATED = [
     ("The answer is about 3.14", "3.14"),
     ("The correct option is (C).", "C"),
     ("The correct option is C.", "C"),
+    ("It sorts the list.\nThe output is [1, 4, 9].\n", "[1, 4, 9]"),
+    ("The output would be True.<|im_end|>", "True"),
+    ("The output of f is 7 on the way. The answer is 8", "8"),
+    ('{"answer": [1, 2, 3]}', "[1, 2, 3]"),
+    ("正确选项是（D）。", "D"),
+    ("so.</think>\nTherefore, No.", "No"),
     ("The correct choice is option B.", "B"),
     ("The correct answer is option (D).", "D"),
     ("The best answer is B.", "B"),
@@ -283,6 +289,7 @@ UNSTATED = [
     "Ответ не 5.",
     "如果答案是5，那么x=2。",
     "The answer options are A) 5 B) 6.",
+    "The output of one machine is 5 units. All 3 of them make 15 by noon, and 20 later.",
 ]
 
 
