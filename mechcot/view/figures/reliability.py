@@ -42,12 +42,14 @@ def reliability_figure(
             customdata=rows["n"],
             hovertemplate=f"{plain(str(name))}<br>confidence %{{x:.2f}}<br>right %{{y:.2f}} of %{{customdata}}<extra></extra>",
         )
-    least = min(float(bins["confidence"].min()), float(bins["low"].min()))
+    sure = float(bins["confidence"].min())
+    room = max(0.06 * (1 - sure), 0.003)
+    least = min(sure, float(bins["low"].min()))
     figure.update_xaxes(
         title=f"share of {samples} further texts with the answer given"
         if samples
         else "mean confidence in the answer given",
-        range=[least - 0.05, 1.03],
+        range=[sure - room, 1 + room],
     )
     figure.update_yaxes(title="share that is right", range=[least - 0.05, 1.05])
     counts = {int(n) for n in bins.groupby("model")["n"].sum()}
