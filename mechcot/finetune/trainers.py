@@ -25,7 +25,6 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from mechcot.core.errors import UserError
-from mechcot.core.garbage import keep_freed_memory
 from mechcot.finetune.augmented import Sides, augmented_loss
 from mechcot.finetune.checkpoints import STATE_FOLDER, Checkpoints, last_state
 from mechcot.finetune.lesson import TokenizedLesson
@@ -317,8 +316,6 @@ def _started(trainer: Any, stage: TrainingStage, reader: Reasoner) -> Any:
     kwargs: dict[str, Any] = {"first": stage.first, "progress": stage.progress}
     trainer.add_callback(Checkpoints(reader, stage.out, stage.steps, **kwargs))
     state = last_state(stage.out, stage.state, stage.first)
-    if reader.device.type == "cpu":
-        keep_freed_memory()
     trainer.train(resume_from_checkpoint=None if state is None else str(state))
     return trainer
 
