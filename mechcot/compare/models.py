@@ -15,6 +15,7 @@ from mechcot.model.loading.memory_estimate import adapter_bytes, base_bytes
 from mechcot.model.loading.pairs import Bases, several_of, shares_base, with_adapter
 from mechcot.model.loading.preflight import preflight
 from mechcot.model.loading.spec import ModelSpec, check_spec
+from mechcot.model.prefix.lockstep import undisturbed
 from mechcot.model.prompts import PromptPolicy
 from mechcot.model.reasoner import Reasoner
 
@@ -130,9 +131,10 @@ class Models:
             if self.study.residency == "one-at-a-time":
                 self._held.clear()
                 gc.collect()
-            reader = self._load(name)
-            if self.asked is not None:
-                preflight(reader, self.asked)
+            with undisturbed():  # else every task beside this one loads it, too
+                reader = self._load(name)
+                if self.asked is not None:
+                    preflight(reader, self.asked)
             self._hold(name, reader)
         return self._held[name]
 

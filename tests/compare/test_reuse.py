@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from mechcot.compare.settings import Study
 from mechcot.core.errors import UserError
 from mechcot.measures.registry import Measure
 from mechcot.model.loading.options import LoadOptions
+from mechcot.model.prefix.lockstep import together
+from mechcot.model.prefix.memory import Limit
 from mechcot.runs.shards import shards_of
 from tests.compare.tiny_models import byte_tokenizer, chain_of, save_tiny, sum_of, write_rows
 from tests.finished_items import finished_items
@@ -151,3 +154,12 @@ def test_what_a_version_with_other_rules_wrote_is_written_anew(pair, tmp_path, m
     assert to_write(study, models, asked) == 0
     monkeypatch.setattr(chains, "_rules", lambda: "of another version")
     assert to_write(study, models, asked) == 2
+
+
+def test_a_model_that_tasks_side_by_side_need_is_loaded_once(pair, tmp_path):
+    path = write_rows(tmp_path / "problems.jsonl", [sum_of(i) for i in range(4)])
+    study = study_of(pair, tmp_path / "out", problems=str(path))
+    models = Models.of(study, asked=problems_of(study))
+    ask = partial(models.get, models.names[1])
+    one, *others = together([ask] * 4, sizes=[8] * 4, limit=Limit())
+    assert all(other is one for other in others)
