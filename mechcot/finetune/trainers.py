@@ -138,7 +138,7 @@ def train_preferences(
         given["ref_model"] = stage.open_base().model if stage.recipe.lora is None else None
         return _started(_Pairs(args=config, train_dataset=rows, **given), stage, reader)
 
-    return _in_memory(run, stage.recipe)
+    return _in_memory(run, stage.recipe, texts=2)
 
 
 class _Augmented(SFTTrainer):
@@ -320,13 +320,18 @@ def _started(trainer: Any, stage: TrainingStage, reader: Reasoner) -> Any:
     return trainer
 
 
-def _in_memory(run: Callable[[int], Any], recipe: ArmRecipe) -> Any:
-    """Run with as many rows at once as an update has, or fewer where memory runs out.
+def _in_memory(run: Callable[[int], Any], recipe: ArmRecipe, *, texts: int = 1) -> Any:
+    """Run with as many texts at once as an update has rows, or fewer where memory runs out.
+
+    Args:
+        run: Trains with so many rows at once.
+        recipe: Whose batch is an update's rows.
+        texts: Texts of a row; a CPU that runs out of memory kills the process and says nothing, so that pairs start with half of their rows.
 
     Raises:
         UserError: One row alone does not fit.
     """
-    at_once = recipe.batch
+    at_once = _part(recipe.batch, recipe.batch // texts)
     while True:
         with warnings.catch_warnings():  # PEFT asks by a name that transformers renamed
             warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
@@ -338,4 +343,9 @@ def _in_memory(run: Callable[[int], Any], recipe: ArmRecipe) -> Any:
             raise UserError(
                 "one example alone does not fit into memory; take a smaller model, shorter chains, or --lora instead of --full"
             )
-        at_once = max(part for part in range(1, at_once) if recipe.batch % part == 0)
+        at_once = _part(recipe.batch, at_once - 1)
+
+
+def _part(batch: int, most: int) -> int:
+    """The most rows at once, up to so many, of which a batch is made."""
+    return max(part for part in range(1, max(most, 1) + 1) if batch % part == 0)

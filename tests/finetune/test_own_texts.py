@@ -32,12 +32,13 @@ from mechcot.model.loading.pairs import load_models
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import read_question
 from mechcot.tasks import problems
-from tests.finetune.test_tune import kill_at, last, same
+from tests.finetune.test_tune import kill_at, last, same, weights
 
 SUM = Problem("a", "What is 3 + 4?\nHint: the answer is 7.", "7")
 OWN = OwnTexts(group=4, rounds=2, max_tokens=48)
 DRAWN = MaterialSource("lookup", n=6)
 LOOKUP = "organism:lookup/base"
+PART = trainers._part
 
 
 def trace_of(reader, text, problem=SUM, *, finished=True):
@@ -281,6 +282,28 @@ def test_a_dry_run_tells_what_a_run_then_uses(train, tmp_path, arm):
     assert (price.right is None) == (price.generated == 0)
     assert str(price).startswith("about ") and "tokens to train on" in str(price)
     assert not (tmp_path / "dry").exists()
+
+
+def test_pairs_that_are_run_in_parts_train_as_those_that_are_run_at_once(train, monkeypatch):
+    kwargs = {"arm": "dpo-fault", "budget": 1500, "batch": 4, "snapshots": 1, "rate": 5e-3}
+    sizes = []
+
+    def spied(batch: int, most: int) -> int:
+        sizes.append(most)
+        return PART(batch, most)
+
+    monkeypatch.setattr(trainers, "_part", spied)
+    parts = weights(last(train(LOOKUP, DRAWN, "parts", **kwargs)))
+    monkeypatch.setattr(trainers, "_part", lambda batch, _: batch)
+    whole = weights(last(train(LOOKUP, DRAWN, "whole", **kwargs)))
+    assert sizes == [2]
+    assert any(weight.abs().max() > 0 for name, weight in whole.items() if "lora_B" in name)
+    assert all(torch.allclose(parts[name], whole[name], atol=1e-4) for name in whole)
+
+
+@pytest.mark.parametrize(("batch", "most", "part"), [(8, 4, 4), (6, 4, 3), (5, 2, 1), (1, 0, 1)])
+def test_a_part_divides_an_update(batch, most, part):
+    assert PART(batch, most) == part
 
 
 def test_groups_must_be_whole(train):
