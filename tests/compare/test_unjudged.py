@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
 
 from mechcot.cli import main
 from mechcot.compare.answer_leads import common_lead, last_numbers_right
@@ -155,21 +153,9 @@ def test_a_question_for_the_answer_that_does_not_fit_is_replaced_by_the_models_o
     assert ahead == f"{NEXT}--n 24 --cue '</think>\\nAnswer:' --overwrite"
 
 
-def merging_tokenizer(words):
-    """A byte-level BPE in which each of some words is one token."""
-    core = Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    core.decoder = decoders.ByteLevel()
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(initial_alphabet=alphabet, show_progress=False)
-    core.train_from_iterator([*words] * 8, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=core)
-
-
 def test_an_answer_that_is_one_token_with_the_word_before_it_is_named():
-    asked = partial(
-        merged_token, merging_tokenizer(["选A", "选B", "选C", *(f" {i}" for i in range(24))])
-    )
+    words = ["选A", "选B", "选C", *(f" {i}" for i in range(24))]
+    asked = partial(merged_token, byte_tokenizer(merges=60, texts=words))
     joined = [
         trace(i, text=f"so.</think>\n故选{'ABC'[i % 3]}", answer="ABC"[i % 3]) for i in range(24)
     ]

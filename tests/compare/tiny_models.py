@@ -1,7 +1,7 @@
 """Tiny checkpoints with byte-level tokenizers, and problems that they can be asked."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -18,8 +18,10 @@ NOTHING = "\N{ZERO WIDTH SPACE}"
 """A text that these tokenizers drop."""
 
 
-def byte_tokenizer(*, merges: int, shift: int = 0) -> PreTrainedTokenizerFast:
-    """A byte-level BPE; `shift` unused rows in front give every text other ids."""
+def byte_tokenizer(
+    *, merges: int, shift: int = 0, texts: Sequence[str] = SENTENCES
+) -> PreTrainedTokenizerFast:
+    """A byte-level BPE of some texts; `shift` unused rows in front give every text other ids."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
     core = Tokenizer(models.BPE())
@@ -29,7 +31,7 @@ def byte_tokenizer(*, merges: int, shift: int = 0) -> PreTrainedTokenizerFast:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     special = ["<|end|>", *(f"<|unused{i}|>" for i in range(shift))]
     core.train_from_iterator(
-        SENTENCES * 3,
+        [*texts] * 3,
         trainers.BpeTrainer(
             vocab_size=len(special) + len(alphabet) + merges,
             special_tokens=special,

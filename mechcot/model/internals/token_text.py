@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mechcot.core.errors import NotMeasurable
+from mechcot.text.arithmetic.mistakes import shared_start
 
 _ANCHORS = ("a", ":", ".")
 
@@ -62,12 +63,10 @@ def encode_part(tokenizer: Any, before: str, text: str) -> list[int]:
 def merged_token(tokenizer: Any, before: str, text: str) -> str:
     """The token in which the end of `before` and the start of `text` behind it are one; "" where one token ends and another begins there."""
     head, whole = encode_behind(tokenizer, before), encode_behind(tokenizer, before + text)
-    kept = next(
-        (i for i, pair in enumerate(zip(head, whole, strict=False)) if len({*pair}) > 1), len(head)
-    )
-    return (
-        "" if kept == len(head) else decode_behind(tokenizer, whole[:kept], whole[kept : kept + 1])
-    )
+    kept = shared_start(head, whole)
+    if kept == len(head):
+        return ""
+    return decode_behind(tokenizer, whole[:kept], whole[kept : kept + 1])
 
 
 def decode_behind(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> str:
