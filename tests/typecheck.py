@@ -1,7 +1,8 @@
 """Checks types at every call of the package: names of axes where a signature has them, plain types elsewhere.
 
 The hook of jaxtyping wraps every function thrice to follow the names of axes, and most signatures have none. Protocols are left to pyright:
-at run time they ask an object for every property, and one of those may load a tokenizer.
+at run time they ask an object for every property, and one of those may load a tokenizer. So are functions within functions: each call of the outer
+one would compile their checks anew.
 """
 
 import inspect
@@ -13,6 +14,7 @@ import jaxtyping
 from beartype import beartype
 
 follow_axes = jaxtyping.jaxtyped
+_LOCAL = "<locals>"
 
 
 def _parts(hint: Any) -> Iterator[Any]:
@@ -57,7 +59,7 @@ def checked(*, typechecker: Callable) -> Callable[[Any], Any]:
                 *(part and decorate(part) for part in (item.fget, item.fset, item.fdel))
             )
         if inspect.isfunction(item):
-            return _checked(item, typechecker)
+            return item if _LOCAL in item.__qualname__ else _checked(item, typechecker)
         if is_dataclass(item) and inspect.isfunction(made := vars(item).get("__init__")):
             item.__init__ = made if hasattr(made, "__wrapped__") else decorate(made)
         return item
