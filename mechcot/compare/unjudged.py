@@ -76,7 +76,8 @@ class RunFacts:
         cue: The text that asks for an answer.
         unwritten: Why problems could not be asked, one reason each.
         count: Gives how many problems the file holds, of at most so many.
-        plainly: Gives texts without the instruction behind the questions, none where there is no such instruction.
+        plainly: Gives texts without the instruction behind the questions; none where there is no such instruction, and for the first model of a run that
+            writes, whose first texts were compared with such texts before (`mechcot.compare.own_words`).
         ways: How both were asked, of `mechcot.compare.without_instruction.ways`.
         unframed: How the questions are put where no chat template says it; "" with one.
         merged: Gives the token in which the end of a text and the start of another behind it are one; "" where there is none.
@@ -120,16 +121,19 @@ def run_facts(
         unwritten: Why problems could not be asked, one reason each.
     """
     left = room(reader, problems)
+    limit = min(limit, left)
+    compared = study.problems is not None and reader.spec.name == study.specs[0].name
+    plainly = tuple if compared else partial(asked_plainly, reader, problems, limit=limit)
     return RunFacts(
         study,
         model=reader.spec.text,
         command=command,
-        limit=min(limit, left),
+        limit=limit,
         room=left,
         cue=reader.cue.text,
         unwritten=unwritten,
         count=lambda n: len(problems_of(replace(study, n=n))),
-        plainly=partial(asked_plainly, reader, problems, limit=min(limit, left)),
+        plainly=plainly,
         ways=ways(reader.policy),
         unframed=unframed(reader.policy),
         merged=partial(merged_token, reader.tokenizer),

@@ -12,7 +12,15 @@ from mechcot.cli import main
 from mechcot.compare.answer_leads import common_lead, last_numbers_right
 from mechcot.compare.command_line import NextStep, command_of
 from mechcot.compare.settings import Study
-from mechcot.compare.unjudged import Cause, RunFacts, cause, chainless, few_right, until_decided
+from mechcot.compare.unjudged import (
+    Cause,
+    RunFacts,
+    cause,
+    chainless,
+    few_right,
+    run_facts,
+    until_decided,
+)
 from mechcot.compare.without_instruction import asked_plainly
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Completion, Problem
@@ -20,6 +28,7 @@ from mechcot.core.trace import Answer, Trace
 from mechcot.model.asking_options import Asking
 from mechcot.model.internals.token_text import merged_token
 from mechcot.model.loading.options import LoadOptions
+from mechcot.model.loading.spec import parse_spec
 from mechcot.model.prompts import BOXED
 from mechcot.model.reasoner import Reasoner
 from mechcot.text.problems import to_problem
@@ -223,6 +232,23 @@ def test_a_model_is_asked_again_without_the_instruction_that_was_put_there():
     assert not any(BOXED in t.prompt for t in plain)
     own = Reasoner.of(model, tokenizer, name="m", asking=Asking(instruction="Think."))
     assert asked_plainly(own, problems, limit=4) == []
+
+
+def test_what_a_run_compared_before_is_not_written_again():
+    tokenizer = byte_level(template=TURN.replace("OPEN", ""))
+    model = make_model("llama", d_vocab=len(tokenizer))
+    problems = [Problem("p0", "What is 0?", "0")]
+
+    def texts(name: str, **study) -> int:
+        reader = Reasoner.of(model, tokenizer, name=name, spec=parse_spec(name))
+        given = Study(models=("first", "later"), out=Path("out"), **study)
+        return len(
+            run_facts(given, reader, problems, command="compare", limit=4, unwritten=()).plainly()
+        )
+
+    assert texts("first", problems="p.jsonl") == 0
+    assert texts("later", problems="p.jsonl") == 1
+    assert texts("first", traces=Path("t.jsonl")) == 1
 
 
 def test_answers_that_are_read_wrongly_are_not_called_wrong():
