@@ -38,6 +38,7 @@ from .tasks import (
     task_of as task_of,
 )
 from .text.user_truth_files import TruthFiles as TruthFiles
+from .traces.own_words import own_asking as own_asking
 from .traces.validity import validity as validity
 from .whatif.panel import what_if as what_if
 

@@ -64,8 +64,12 @@ def circuit(  # noqa: PLR0913 - one argument per option
     from mechcot.runs.executor import executor_of
     from mechcot.runs.items import Items
     from mechcot.sae.chains import ChainSource, chains
+    from mechcot.traces.own_words import loading_in_own_words
     from mechcot.view.pages.circuit import circuit_page
 
+    loading = loading_in_own_words(
+        models[0], loading, problems=problems, traces=traces, fields=fields, max_tokens=max_tokens
+    )
     readers, executor = load_models(models, loading), executor_of(workers, engine)
     asked = ChainSource(
         problems,

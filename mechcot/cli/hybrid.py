@@ -74,6 +74,7 @@ def hybrid(  # noqa: PLR0913 - one argument per option
     from mechcot.hybrid.settings import HybridSettings
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
+    from mechcot.traces.own_words import loading_in_own_words
 
     settings = HybridSettings(
         give=give,
@@ -88,6 +89,9 @@ def hybrid(  # noqa: PLR0913 - one argument per option
         seed=seed,
     )
     problems = tasks.at_least(source, n + fit, fields)
+    loading = loading_in_own_words(
+        base, loading, problems=source, fields=fields, max_tokens=max_tokens
+    )
     kwargs: dict[str, Any] = {"n": n, "settings": settings, "out": out}
     kwargs["executor"] = executor_of(workers, engine)
     if len(tuned) > 1:

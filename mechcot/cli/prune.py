@@ -74,8 +74,10 @@ def prune(  # noqa: PLR0913 - one argument per option
     from mechcot.pruning.run import PruneSettings, run_pruning
     from mechcot.runs.executor import executor_of
     from mechcot.traces.load import load_traces
+    from mechcot.traces.own_words import loading_in_own_words
 
     settings = PruneSettings(keep=keep, by=by or "", seed=seed)
+    loading = loading_in_own_words(model, loading, traces=traces, fields=fields)
     (reader,) = load_models([model], loading)
     chains = load_traces(traces, reader, n=n, fields=fields, truth=truth)
     executor = executor_of(workers, engine)
@@ -106,7 +108,9 @@ def influence(  # noqa: PLR0913 - one argument per option
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
     from mechcot.traces.load import load_traces
+    from mechcot.traces.own_words import loading_in_own_words
 
+    loading = loading_in_own_words(models[0], loading, traces=traces, fields=fields)
     readers = load_models(models, loading)
     chains = load_traces(traces, readers[0], n=n, fields=fields, truth=truth)
     executor = executor_of(workers, engine)
@@ -142,8 +146,12 @@ def prune_online(  # noqa: PLR0913 - one argument per option
     from mechcot.model.loading.pairs import load_models
     from mechcot.pruning.online_run import run_online, told, ways_of
     from mechcot.runs.executor import executor_of
+    from mechcot.traces.own_words import loading_in_own_words
 
     ways = ways_of(keep or [0.5], every=every, max_tokens=max_tokens, seed=seed)
+    loading = loading_in_own_words(
+        model, loading, problems=source, fields=fields, max_tokens=max_tokens
+    )
     (reader,) = load_models([model], loading)
     problems = tasks.at_least(source, n, fields)[:n]
     result = run_online(

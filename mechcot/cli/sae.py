@@ -80,6 +80,7 @@ def _job(  # noqa: PLR0913 - one argument per option
     from mechcot.runs.executor import executor_of
     from mechcot.sae.run import Training
     from mechcot.sae.training import TrainingSettings
+    from mechcot.traces.own_words import loading_in_own_words
 
     return Training(
         base=base,
@@ -90,7 +91,9 @@ def _job(  # noqa: PLR0913 - one argument per option
         n=n,
         max_tokens=max_tokens,
         out=out,
-        loading=loading,
+        loading=loading_in_own_words(
+            base, loading, problems=problems, traces=traces, fields=fields, max_tokens=max_tokens
+        ),
         fields=tuple(fields.items()),
         traces=traces,
         executor=executor_of(workers, engine),
@@ -164,6 +167,7 @@ def _open(  # noqa: PLR0913 - one argument per option
     command_inputs.check_models((base, tuned))
     from mechcot.runs.executor import executor_of
     from mechcot.sae.run import open_study
+    from mechcot.traces.own_words import loading_in_own_words
 
     return open_study(
         dictionary,
@@ -174,7 +178,9 @@ def _open(  # noqa: PLR0913 - one argument per option
         n=n,
         seed=seed,
         out=out,
-        loading=loading,
+        loading=loading_in_own_words(
+            base, loading, problems=problems, traces=traces, fields=fields
+        ),
         traces=traces,
         truth=truth,
         executor=executor_of(workers, engine),
@@ -260,7 +266,9 @@ def vector(
     from mechcot.sae.chains import ChainSource, chains_of
     from mechcot.sae.dictionary import load
     from mechcot.sae.feature_vectors import feature_vector
+    from mechcot.traces.own_words import loading_in_own_words
 
+    loading = loading_in_own_words(model, loading, problems=problems, traces=traces, fields=fields)
     reader, found = Reasoner.open(model, loading), load(dictionary)
     found.check(reader)
     asked = ChainSource(problems, n, seed + 1000, fields=tuple(fields.items()), traces=traces)

@@ -234,6 +234,7 @@ def cross(  # noqa: PLR0913 - one argument per option
     from mechcot.model.internals.self_test import backbone_of
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
+    from mechcot.traces.own_words import loading_in_own_words
 
     wanted, named = _latents(latents, crosscoder), names_of(kinds) or ()
     taken = [
@@ -243,6 +244,9 @@ def cross(  # noqa: PLR0913 - one argument per option
     ]
     if styles:
         behaviours.check_styles(source, fields)
+    loading = loading_in_own_words(
+        base, loading, problems=source, fields=fields, max_tokens=max_tokens
+    )
     models = Pair(*load_models([base, tuned], loading, prompts="own"))
     at = site or f"resid_post.{(backbone_of(models.before.model).n_layers - 1) // 2}"
     with maker.claimed(out):
@@ -287,7 +291,7 @@ def _latents(text: str | None, crosscoder: Path | None) -> list[int] | Literal["
     return [int(name) for name in names]
 
 
-def _write_steered(
+def _write_steered(  # noqa: PLR0913 - one argument per option
     model: str,
     vector: Path,
     files: Mapping[float, Path],
@@ -297,6 +301,7 @@ def _write_steered(
     field: list[str] | None,
     n: int,
     seed: int,
+    max_tokens: int,
     workers: int = 1,
     engine: Engine = LOCAL,
     **kwargs: Any,
@@ -306,13 +311,18 @@ def _write_steered(
     from mechcot.runs.executor import executor_of
     from mechcot.steering.vector_commands import apply_to
     from mechcot.steering.vectors import SteeringVector
+    from mechcot.traces.own_words import loading_in_own_words
 
+    loading = loading_in_own_words(
+        model, loading, problems=problems, fields=fields, max_tokens=max_tokens
+    )
     for line in apply_to(
         Reasoner.open(model, loading),
         SteeringVector.load(vector),
         files,
         asked=(problems, n, seed),
         fields=fields,
+        max_tokens=max_tokens,
         executor=executor_of(workers, engine),
         **kwargs,
     ):

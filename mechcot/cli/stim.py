@@ -91,7 +91,11 @@ def stim(  # noqa: PLR0913 - one argument per option
     from mechcot.model.loading.pairs import load_models
     from mechcot.runs.executor import executor_of
     from mechcot.sae.chains import ChainSource, chains
+    from mechcot.traces.own_words import loading_in_own_words
 
+    loading = loading_in_own_words(
+        base, loading, problems=problems, traces=traces, fields=fields, max_tokens=max_tokens
+    )
     settings = StimSettings(corpus, null_corpus, corpus_text, stopwords, first_error, seed)
     readers = Pair(*load_models((base, tuned), loading))
     asked = ChainSource(

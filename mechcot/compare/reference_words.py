@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mechcot.compare.answer_leads import SHARE
 from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
+from mechcot.text.answer_leads import SHARE
 from mechcot.text.answer_outcomes import is_right
 from mechcot.text.answers import same_answer
 from mechcot.text.field_names import column_and_rules

@@ -16,19 +16,11 @@ from functools import partial
 
 from scipy.stats import binomtest
 
-from mechcot.compare.answer_leads import SHARE, common_lead, last_numbers_right
 from mechcot.compare.chains import problems_of
 from mechcot.compare.command_line import CommandName, NextStep
 from mechcot.compare.completion_length import UNENDING, room
 from mechcot.compare.reference_words import other_words
 from mechcot.compare.settings import MOST, UNTIL, Study
-from mechcot.compare.without_instruction import (
-    BEHIND,
-    asked_plainly,
-    better_without,
-    unframed,
-    ways,
-)
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Phase, Trace
@@ -37,9 +29,17 @@ from mechcot.model.internals.token_text import merged_token
 from mechcot.model.plain_prompt import INSTRUCTION_SHAPE
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.chain_use import BOUNDS, ChainUse
+from mechcot.text.answer_leads import SHARE, common_lead, last_numbers_right
 from mechcot.text.answers import same_answer
 from mechcot.text.stated_value import ANSWER_PLACE
 from mechcot.text.unread_answers import unread, unread_example
+from mechcot.traces.without_instruction import (
+    BEHIND,
+    asked_plainly,
+    better_without,
+    unframed,
+    ways,
+)
 
 _ALPHA = 0.05
 _ENOUGH = 64
@@ -78,7 +78,7 @@ class RunFacts:
         count: Gives how many problems the file holds, of at most so many.
         plainly: Gives texts without the instruction behind the questions; none where there is no such instruction, and for the first model of a run that
             writes, whose first texts were compared with such texts before (`mechcot.compare.own_words`).
-        ways: How both were asked, of `mechcot.compare.without_instruction.ways`.
+        ways: How both were asked, of `mechcot.traces.without_instruction.ways`.
         unframed: How the questions are put where no chat template says it; "" with one.
         merged: Gives the token in which the end of a text and the start of another behind it are one; "" where there is none.
     """

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mechcot.compare.answer_leads import answer_mark, common_lead
 from mechcot.core.errors import UserError
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
@@ -17,6 +16,7 @@ from mechcot.finetune.arm import Material, TrainingArm
 from mechcot.finetune.lesson import Lesson, lesson_trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import TASKS, task_of
+from mechcot.text.answer_leads import answer_mark, common_lead
 from mechcot.text.answer_outcomes import ends_right
 from mechcot.text.problems import check_count, load_problems, question_digest
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles

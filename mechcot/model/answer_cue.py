@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from mechcot.core.errors import UserError
 from mechcot.model.asking_options import Asking
-from mechcot.model.internals.token_text import spells
+from mechcot.model.internals.token_text import merged_token, spells
 from mechcot.text.brackets import pair_of
 from mechcot.text.stated_value import ANSWER_PLACE
 
@@ -63,7 +63,8 @@ def cue_of(
         NoCue: It spells none.
     """
     if asking.cue is not None:
-        return _given_cue(asking.cue, closing.strip(), breaks=breaks)
+        cue = asking.cue.rstrip(" ") if _joins_space(tokenizer, asking.cue) else asking.cue
+        return _given_cue(cue, closing.strip(), breaks=breaks)
     before, placed, end = (asking.answer_after or "").partition(ANSWER_PLACE)
     said = before.rstrip(" ") if spells(tokenizer, before) else ""
     if family == "spaced":
@@ -94,6 +95,13 @@ def _given_cue(text: str, mark: str, *, breaks: bool) -> AnswerCue:
     while 0 < at < len(text) and text[at] == "\n":
         at += 1
     return AnswerCue(text[:at], text[at:], lead=_lead(text), end=end or _end(text, breaks=breaks))
+
+
+def _joins_space(tokenizer: Any, text: str) -> bool:
+    """Whether a text ends in a space that the tokenizer writes in one token with the word behind it: no answer goes on behind the space alone."""
+    told = text.endswith(" ") and spells(tokenizer, text)
+    words = {*text.split(), *filter(str.isalpha, text)} if told else set()
+    return any(merged_token(tokenizer, text, word) for word in words)
 
 
 def _lead(ask: str) -> str:

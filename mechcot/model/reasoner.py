@@ -250,7 +250,8 @@ class Reasoner:
         spaced = has_spaced_text(self.spec)
         policy = policy_of(self.tokenizer, owner=self.policy.owner, spaced=spaced, asking=asking)
         if self.policy.mode == "shared":
-            policy = replace(self.policy, cue=policy.cue, asking=asking)
+            own = self.policy.owner == self.name
+            policy = policy.shared() if own else replace(self.policy, cue=policy.cue, asking=asking)
         source = self.source and partial(_reopen_asked, self.source, asking)
         return replace(self, policy=policy, source=source)
 

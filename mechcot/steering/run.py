@@ -31,6 +31,7 @@ from mechcot.steering.experiment_context import ExperimentContext
 from mechcot.steering.experiment_questions import missing_parts
 from mechcot.steering.summary import summary
 from mechcot.steering.text_readout import cut_short, row
+from mechcot.traces.own_words import loading_in_own_words
 from mechcot.view.pages.steering import steering_page
 
 VERSION = 2
@@ -112,6 +113,14 @@ def run_experiment(
     Raises:
         UserError: The folder holds another experiment, a model or vector is refused, or a vector's dose is out of its reach.
     """
+    if models is None:
+        loading = loading_in_own_words(
+            experiment.models[0],
+            loading,
+            problems=experiment.items.problems or None,
+            fields=experiment.items.fields,
+            max_tokens=experiment.max_tokens,
+        )
     with claimed(out, "steer run", {}, overwrite=overwrite):
         lab = ExperimentContext.open(experiment, loading, models)
         stamp = json.loads(json.dumps({"version": VERSION, "experiment": asdict(experiment)}))

@@ -93,13 +93,14 @@ def say_unread(traces: Sequence[Trace], *, author: str, paired: bool) -> None:
     if 2 * len(lost) <= finished:
         return
     again = "pair = mc.load_pair(..., asking={})" if paired else "reader = reader.asked_with({})"
+    own = again.format(f"mc.own_asking({'pair.before' if paired else 'reader'}, problems)")
     lines = [
         again.format(f"mc.Asking({said})") for said in ("answer_after='TEXT'", "instruction='none'")
     ]
     print_notice(
         f"{author}: no answer can be read in {len(lost)} of {finished} finished texts, so measures of these texts say nothing of their answers. "
-        f"{unread_example(lost[0])}. Say what stands before a written answer: {lines[0]}; or, where the model does not know its prompt, "
-        f"ask the question alone: {lines[1]}. Then write again.",
+        f"{unread_example(lost[0])}. Let its own texts say how it is asked: {own}; or say what stands before a written answer: {lines[0]}; "
+        f"or, where the model does not know its prompt, ask the question alone: {lines[1]}. Then write again.",
     )
 
 

@@ -57,12 +57,7 @@ def load_traces(
     path = Path(path)
     if n is not None and n < 1:
         raise UserError(f"expected --n of at least 1, got {n}")
-    first = next(records(path), None)
-    if first is None:
-        raise UserError(
-            f"{path}: no traces in it; expected JSON lines with question, chain, answer"
-        )
-    if not fields and {"schema", "ids", "steps"} <= first[2].keys():
+    if is_own(path, fields):
         traces = read_traces(path)[:n]
         _warn_of_other_cue(path, reader)
         if reader.policy.asking.key:  # the file's answers were read as its author's files say
@@ -74,6 +69,24 @@ def load_traces(
         traces = bind_chains(reader, loaded, n=n)
     say_truth(truth, reader, traces)
     return traces
+
+
+def is_own(path: Path, fields: Mapping[str, str] | None) -> bool:
+    """Whether a file holds traces as mechcot writes them, tokens and steps included.
+
+    Args:
+        path: The file.
+        fields: Columns that the user named; with any it is read as written elsewhere.
+
+    Raises:
+        UserError: It cannot be read, or nothing is in it.
+    """
+    first = next(records(path), None)
+    if first is None:
+        raise UserError(
+            f"{path}: no traces in it; expected JSON lines with question, chain, answer"
+        )
+    return not fields and {"schema", "ids", "steps"} <= first[2].keys()
 
 
 def bind_chains(

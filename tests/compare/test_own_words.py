@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from mechcot.compare import own_words
-from mechcot.compare.answer_leads import common_lead, last_numbers_right, says_right
 from mechcot.compare.models import Models
 from mechcot.compare.own_words import askable, in_own_words
 from mechcot.compare.settings import Study
@@ -18,7 +17,9 @@ from mechcot.model.asking_options import AS_FOUND, Asking
 from mechcot.model.generation.ask_answer import written_trace
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.prompts import BOXED
+from mechcot.text.answer_leads import common_lead, last_numbers_right, says_right
 from mechcot.text.trace_parser import read
+from mechcot.traces import own_words as finding
 from tests.compare.tiny_models import byte_tokenizer, save_tiny
 from tests.model.foreign_vocabularies import TURN, word_level
 
@@ -227,7 +228,7 @@ def asked(
         return Answer(said[-1] if fits in reader.cue.text else "nonsense", "asked")
 
     monkeypatch.setattr(own_words, "written_chains", written)
-    monkeypatch.setattr(own_words, "answers_after", lambda *asked: [*map(answer, *asked)])
+    monkeypatch.setattr(finding, "answers_after", lambda *asked: [*map(answer, *asked)])
     loading = LoadOptions("cpu", asking=asking)
     study = Study(models=(folder,), out=out, problems="p.jsonl", author="own", loading=loading)
     models = Models.of(study)
@@ -287,7 +288,7 @@ def test_a_later_model_is_asked_in_its_own_words(folder, tmp_path, monkeypatch, 
         return Answer(said[-1] if fits else "nonsense", "asked")
 
     monkeypatch.setattr(own_words, "written_chains", written)
-    monkeypatch.setattr(own_words, "answers_after", lambda *asked: [*map(answer, *asked)])
+    monkeypatch.setattr(finding, "answers_after", lambda *asked: [*map(answer, *asked)])
     settings = {"out": tmp_path / "out", "problems": "p.jsonl", "prompt": template}
     before = Study(models=(folder, tuned), loading=LoadOptions("cpu"), **settings)
     study, models = in_own_words(before, Models.of(before), [problem(i) for i in range(40)])
@@ -380,7 +381,7 @@ def test_a_model_whose_tokenizer_spells_no_question(tmp_path, monkeypatch) -> No
         monkeypatch.setattr(own_words, "written_chains", write)
 
     monkeypatch.setattr(
-        own_words,
+        finding,
         "answers_after",
         lambda readers, texts: [
             Answer(t.problem.answer if "hence" in r.cue.text else None, "asked")
@@ -433,7 +434,7 @@ def test_a_thought_is_closed_by_the_mark_that_most_texts_have(monkeypatch, tmp_p
     monkeypatch.setattr(own_words, "write_side_by_side", lambda *_: None)
     monkeypatch.setattr(own_words, "written_chains", write)
     monkeypatch.setattr(
-        own_words,
+        finding,
         "answers_after",
         lambda readers, texts: [
             Answer(t.problem.answer, "asked") for _, t in zip(readers, texts, strict=True)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from mechcot.cli import main
-from mechcot.compare.answer_leads import common_lead, last_numbers_right
 from mechcot.compare.command_line import NextStep, command_of
 from mechcot.compare.settings import Study
 from mechcot.compare.unjudged import (
@@ -21,7 +20,6 @@ from mechcot.compare.unjudged import (
     run_facts,
     until_decided,
 )
-from mechcot.compare.without_instruction import asked_plainly
 from mechcot.core.measurement import Measurement
 from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import Answer, Trace
@@ -31,10 +29,12 @@ from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.spec import parse_spec
 from mechcot.model.prompts import BOXED
 from mechcot.model.reasoner import Reasoner
+from mechcot.text.answer_leads import common_lead, last_numbers_right
 from mechcot.text.problems import to_problem
 from mechcot.text.think_tags import ThoughtTags
 from mechcot.text.trace_parser import read
 from mechcot.text.user_truth_files import TruthFiles
+from mechcot.traces.without_instruction import asked_plainly
 from tests.compare.tiny_models import byte_tokenizer
 from tests.model.conftest import make_model
 from tests.model.foreign_vocabularies import TURN, byte_level

@@ -9,6 +9,7 @@ from mechcot.model.answer_cue import AnswerCue
 from mechcot.model.asking_options import Asking
 from mechcot.model.internals.token_text import encode_behind, encode_text
 from mechcot.model.prompts import PromptPolicy, policy_of
+from tests.compare.tiny_models import byte_tokenizer
 
 QUESTION = Problem("q", "What is 3 + 4?", "7")
 
@@ -72,6 +73,17 @@ def test_a_cue_of_the_users_is_used_to_the_letter(policy):
     made = policy("think", asking=Asking(cue="</think>\nSo: \\boxed{"))
     assert made.cue == AnswerCue("</think>\n", "So: \\boxed{", lead="", end="}")
     assert policy("plain", asking=Asking(cue=" so")).cue == AnswerCue("", " so", " ", "\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "ask", "lead"),
+    [(["Die Antwort ist ja.", "Die Antwort ist nein."], "\nDie Antwort ist", " "), ([], "\nDie Antwort ist ", "")],
+    ids=["a word and its space are one token", "each character is a token"],
+)  # fmt: skip
+def test_a_space_that_belongs_to_the_answers_first_token_is_left_to_the_answer(words, ask, lead):
+    tokenizer = byte_tokenizer(merges=40 if words else 0, texts=words or ["x"])
+    made = policy_of(tokenizer, owner="m", asking=Asking(cue="\nDie Antwort ist "))
+    assert (made.cue.text, made.cue.lead) == (ask, lead)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 OUT/cells/*.json     what is kept of every cell: small, no weights; a copy of this folder goes on where it was left
 OUT/lab.json         what all of them say (`mechcot.finetune.lab.result`)
 OUT/report.html      the page
+OUT/asking.json      how models are asked that are not the shipped ones
 OUT/work/            checkpoints of every arm (`train/step-*`), and what is under way
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,17 +17,21 @@ from rich.console import Console
 from typing_extensions import TypedDict
 
 from mechcot.core.errors import NotMeasurable, UserError
-from mechcot.core.store import write_json, write_text
+from mechcot.core.store import read_json, write_json, write_text
 from mechcot.finetune.lab.cells import LabCell, all_cells, run_cell, tuning
 from mechcot.finetune.lab.questions import check_held_out
 from mechcot.finetune.lab.result import lab_result
 from mechcot.finetune.lab.settings import Lab
 from mechcot.finetune.run import cost
+from mechcot.model.asking_options import Asking
 from mechcot.model.loading.options import LoadOptions
 from mechcot.runs.executor import Executor
 from mechcot.runs.items import Items, json_items
+from mechcot.traces.own_words import LONGEST, loading_in_own_words
 from mechcot.view.pages.lab import lab_page
 from mechcot.view.pages.lab_sentences import lab_sentences
+
+ASKING = "asking.json"
 
 
 class _CellItem(TypedDict):
@@ -54,6 +60,7 @@ def run_lab(
     """
     console = console or Console()
     check_held_out(lab)
+    loading = loading_of_lab(lab, out, loading)
     cells, items = all_cells(lab, out / "work", loading), cell_items(out)
     tasks = {cell.key: cell for cell in cells}
     finished: list[str] = []
@@ -71,6 +78,34 @@ def run_lab(
     return result
 
 
+def loading_of_lab(lab: Lab, out: Path, loading: LoadOptions, *, keep: bool = True) -> LoadOptions:
+    """The options under which the bases are asked in their own words (`mechcot.traces.own_words`), found once and kept in the folder.
+
+    Args:
+        lab: The study.
+        out: Folder.
+        loading: Where models run, and how they are asked as far as the user said it.
+        keep: Write down what was found.
+
+    Raises:
+        UserError: The first base cannot be loaded, or a file is wrong.
+    """
+    file, said = out / ASKING, loading.asking.to_json()
+    kept = read_json(file, what="how the bases are asked") if file.is_file() else {}
+    if kept.get("said") == said:
+        return replace(loading, asking=Asking.from_json(kept["asking"]))
+    found = loading_in_own_words(
+        lab.bases[0],
+        loading,
+        problems=lab.problems,
+        fields=lab.fields,
+        max_tokens=lab.read.max_tokens or LONGEST,
+    )
+    if keep and found is not loading:
+        write_json(file, {"said": said, "asking": found.asking.to_json()})
+    return found
+
+
 def say_cost(lab: Lab, out: Path, *, loading: LoadOptions, console: Console | None = None) -> float:
     """Say what is finished and what the rest costs; gives the hours of training.
 
@@ -82,6 +117,7 @@ def say_cost(lab: Lab, out: Path, *, loading: LoadOptions, console: Console | No
     """
     console, hours = console or Console(), 0.0
     check_held_out(lab)
+    loading = loading_of_lab(lab, out, loading, keep=False)
     done, missing = finished_cells(lab, out, loading)
     count: dict[str, int] = {}
     for cell in missing:

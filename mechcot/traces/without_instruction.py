@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mechcot.compare.answer_leads import says_right
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.model.prompts import PromptPolicy
 from mechcot.model.reasoner import Reasoner
+from mechcot.text.answer_leads import says_right
 
 ASKED_AGAIN = 16
 """Problems that are asked again."""
