@@ -71,7 +71,7 @@ def prune(  # noqa: PLR0913 - one argument per option
     fields = command_inputs.check_traces(traces, field, think=loading.asking.think)
     command_inputs.check_models([model])
     from mechcot.model.loading.pairs import load_models
-    from mechcot.pruning.run import PruneSettings, run_pruning
+    from mechcot.pruning.run import PruneSettings, run_pruning, whole_chain_line
     from mechcot.runs.executor import executor_of
     from mechcot.traces.load import load_traces
     from mechcot.traces.own_words import loading_in_own_words
@@ -81,7 +81,10 @@ def prune(  # noqa: PLR0913 - one argument per option
     (reader,) = load_models([model], loading)
     chains = load_traces(traces, reader, n=n, fields=fields, truth=truth)
     executor = executor_of(workers, engine)
-    run_pruning(reader, chains, settings=settings, out=out, executor=executor, overwrite=overwrite)
+    result = run_pruning(
+        reader, chains, settings=settings, out=out, executor=executor, overwrite=overwrite
+    )
+    typer.echo(whole_chain_line(result))
     typer.echo(f"written: {out / 'index.html'}, {out / 'pruned.jsonl'}")
 
 

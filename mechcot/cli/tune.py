@@ -149,7 +149,7 @@ def tune(  # noqa: PLR0913 - one argument per option
     from mechcot.finetune.arm import arm_named
     from mechcot.finetune.material import MaterialSource
     from mechcot.finetune.run import Tuning, cost, tune as train
-    from mechcot.traces.own_words import LONGEST, loading_in_own_words
+    from mechcot.traces.own_words import LONGEST_TEXT, loading_in_own_words
 
     source = MaterialSource(problems, traces, n, fields, truth, own_texts=own_texts)
     soft = SoftRecipe(assistant, soft_tokens)
@@ -160,7 +160,7 @@ def tune(  # noqa: PLR0913 - one argument per option
         problems=problems,
         traces=None if problems is not None else traces or own_texts,
         fields=fields,
-        max_tokens=own.max_tokens or LONGEST,
+        max_tokens=own.max_tokens or LONGEST_TEXT,
     )
     job = Tuning(model, recipe, source, out, loading, soft=soft)
     if dry_run:

@@ -11,16 +11,16 @@ from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.model.asking_options import Asking
 from mechcot.traces import own_words
-from mechcot.traces.own_words import TEXTS, FirstTexts, Way, with_own_cue
+from mechcot.traces.own_words import TEXTS, AskingWay, FirstTexts, with_own_cue
 
 
 def askable(study: Study, models: Models) -> tuple[Study, Models]:
-    """The study and its models, changed where the first one could not write at all; see `mechcot.traces.own_words.askable`."""
+    """The study and its models, changed where the first one could not write at all; see `mechcot.traces.own_words.openable`."""
     if study.problems is None:
         models.get(models.first)
         return study, models
     way = _way(study, models, (), models.first)
-    return _asked_so(study, models, own_words.askable(way))
+    return _asked_so(study, models, own_words.openable(way))
 
 
 def in_own_words(study: Study, models: Models, problems: Sequence[Problem]) -> tuple[Study, Models]:
@@ -37,7 +37,7 @@ def in_own_words(study: Study, models: Models, problems: Sequence[Problem]) -> t
         NoCue: The first model's tokenizer spells no question for the answer, and its texts show none.
     """
     said, first = study.loading.asking, models.first
-    way = own_words.in_own_words(_way(study, models, problems, first))
+    way = own_words.fitted(_way(study, models, problems, first))
     study, models = _asked_so(study, models, way)
     for name in () if said.cue else models.names[1:]:
         way = replace(_way(study, models, problems, name), otherwise=f"{first} is")
@@ -45,7 +45,7 @@ def in_own_words(study: Study, models: Models, problems: Sequence[Problem]) -> t
     return study, models
 
 
-def _way(study: Study, models: Models, problems: Sequence[Problem], name: str) -> Way:
+def _way(study: Study, models: Models, problems: Sequence[Problem], name: str) -> AskingWay:
     """How a study asks one of its models."""
 
     def ask(asking: Asking) -> FirstTexts:
@@ -53,7 +53,7 @@ def _way(study: Study, models: Models, problems: Sequence[Problem], name: str) -
         write = partial(_first_texts, *changed, problems, name)
         return FirstTexts(changed[1].get(name), write)
 
-    return Way(name, study.asking(name), ask, study.asking_notes)
+    return AskingWay(name, study.asking(name), ask, study.asking_notes)
 
 
 def _first_texts(
@@ -65,7 +65,7 @@ def _first_texts(
     return written_chains(study, models, name, few)
 
 
-def _asked_so(study: Study, models: Models, way: Way) -> tuple[Study, Models]:
+def _asked_so(study: Study, models: Models, way: AskingWay) -> tuple[Study, Models]:
     """The study with one of its models asked in a way that was found."""
     study, models = _asked(study, models, way.name, way.asking)
     return replace(study, asking_notes=way.notes), models

@@ -174,6 +174,20 @@ def run_pruning(
         return result
 
 
+def whole_chain_line(result: Mapping[str, Any]) -> str:
+    """How many answers are right behind whole chains, in a sentence; with none, that pruning says nothing, and what says why.
+
+    Args:
+        result: What prune.json holds.
+    """
+    whole = next((row for row in result["frontier"] if row["share"] == 1.0), None)
+    if whole is None:
+        return ""
+    right = round(whole["accuracy"] * whole["n"])
+    line = f"behind the whole chain {right} of {count_of(whole['n'], 'answer')} {'is' if whole['n'] == 1 else 'are'} right"
+    return line if right else f"{line}, so that pruning says nothing; `mechcot check` says why"
+
+
 def item(
     reader: Reasoner, trace: Trace, *, every: ExpectedAttention, settings: PruneSettings
 ) -> dict[str, Any]:

@@ -47,7 +47,7 @@ from mechcot.traces.without_instruction import CLEARLY, better_without, ways
 
 TEXTS = 32
 """Texts that are looked at; half of them find a cue, half try it."""
-LONGEST = 1024
+LONGEST_TEXT = 1024
 """Longest of them in tokens, where nobody says it."""
 _FEWEST = 8
 """Fewest finished texts by which anything is found."""
@@ -78,7 +78,7 @@ class FirstTexts:
 
 
 @dataclass(frozen=True)
-class Way:
+class AskingWay:
     """How a model is asked, and how it can be asked otherwise.
 
     Attributes:
@@ -100,7 +100,7 @@ class Way:
         """The model, asked so."""
         return self.ask(self.asking)
 
-    def changed(self, note: str = "", **asking: Any) -> "Way":
+    def changed(self, note: str = "", **asking: Any) -> "AskingWay":
         """Another way, and a note of why.
 
         Args:
@@ -111,7 +111,7 @@ class Way:
         return replace(self, asking=replace(self.asking, **asking), notes=notes)
 
 
-def askable(way: Way) -> Way:
+def openable(way: AskingWay) -> AskingWay:
     """The way, changed where a model could not write at all.
 
     Where its tokenizer spells no question, it is asked with nothing at first. Where its prompt opens a thought that nothing known closes, the text is
@@ -127,7 +127,7 @@ def askable(way: Way) -> Way:
     return way
 
 
-def in_own_words(way: Way) -> Way:
+def fitted(way: AskingWay) -> AskingWay:
     """The way that fits a model's own texts.
 
     Cost: its first 32 texts, with one short forward for every other one; as many again without an instruction where most of them are not right, and
@@ -146,7 +146,7 @@ def in_own_words(way: Way) -> Way:
     return way
 
 
-def _without_instruction(way: Way) -> Way:
+def _without_instruction(way: AskingWay) -> AskingWay:
     """Without the default instruction, where the model does clearly better so."""
     policy = way.now.reader.policy
     if not policy.adds_words:
@@ -164,7 +164,7 @@ def _without_instruction(way: Way) -> Way:
     return replace(plain, notes=(*way.notes, note))
 
 
-def _with_marks(way: Way) -> Way:
+def _with_marks(way: AskingWay) -> AskingWay:
     """With the marks of a thought that was taken for plain text, where most of the texts close what the prompt opens."""
     notes = tuple(note for note in way.notes if not note.endswith(_PLAIN))
     if len(notes) == len(way.notes):
@@ -181,7 +181,7 @@ def _with_marks(way: Way) -> Way:
     return replace(way, notes=notes).changed(note, think=(tags.open, tags.close))
 
 
-def with_own_cue(way: Way) -> Way:
+def with_own_cue(way: AskingWay) -> AskingWay:
     """With the model's own words as the question for the answer, where they ask and read clearly better."""
     asking, reader = way.asking, way.now.reader
     finished = [trace for trace in way.now.texts if trace.finished]
@@ -240,7 +240,7 @@ def _repeated(
 
 
 def own_asking(
-    reader: Reasoner, problems: Sequence[Problem], *, max_tokens: int = LONGEST
+    reader: Reasoner, problems: Sequence[Problem], *, max_tokens: int = LONGEST_TEXT
 ) -> Asking:
     """How a model is best asked and read, found in what it writes for some problems; what was found is said on the console.
 
@@ -262,8 +262,8 @@ def own_asking(
         True
     """
     said = reader.policy.asking
-    way = Way(reader.name, said, _writes(reader.asked_with, problems, max_tokens))
-    return _said(in_own_words(way))
+    way = AskingWay(reader.name, said, _writes(reader.asked_with, problems, max_tokens))
+    return _said(fitted(way))
 
 
 def loading_in_own_words(
@@ -273,7 +273,7 @@ def loading_in_own_words(
     problems: str | None = None,
     traces: Path | None = None,
     fields: Mapping[str, str] | None = None,
-    max_tokens: int = LONGEST,
+    max_tokens: int = LONGEST_TEXT,
 ) -> LoadOptions:
     """The options of loading under which a model is asked in its own words; what was found is said on the console.
 
@@ -303,10 +303,10 @@ def loading_in_own_words(
     else:
         return loading
     opened = _Opened(spec, loading)
-    way = askable(Way(spec.name, loading.asking, _writes(opened, asked, max_tokens)))
+    way = openable(AskingWay(spec.name, loading.asking, _writes(opened, asked, max_tokens)))
     if chains and _fits(way.now.reader, chains):
         return loading
-    return replace(loading, asking=_said(in_own_words(way)))
+    return replace(loading, asking=_said(fitted(way)))
 
 
 def _fits(reader: Reasoner, chains: Sequence[ForeignChain]) -> bool:
@@ -332,7 +332,7 @@ def _writes(
     return ask
 
 
-def _said(way: Way) -> Asking:
+def _said(way: AskingWay) -> Asking:
     """The way of asking that was found, said on the console."""
     for note in way.notes:
         print_notice(note)

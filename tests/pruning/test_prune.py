@@ -18,7 +18,7 @@ from mechcot.organisms.ground_truth import first_right_step, graph, step_graph
 from mechcot.organisms.unused_steps import write_unused
 from mechcot.pruning.rankings import METHODS, overlap, rankings
 from mechcot.pruning.removal import delete_steps, dropped, kept_ids, mask_steps
-from mechcot.pruning.run import PruneSettings, _points, _pruned, run_pruning
+from mechcot.pruning.run import PruneSettings, _points, _pruned, run_pruning, whole_chain_line
 from mechcot.traces.external import load_chains
 from mechcot.traces.load import load_traces
 
@@ -145,6 +145,11 @@ def test_the_folder_holds_frontier_traces_and_page(ran, traces):
     text = (out / "index.html").read_text()
     assert "How much of the chain can go" in text
     assert result["n"] == 2
+    right = round(full["accuracy"].iloc[0] * 2)
+    assert f"the whole chain {right} of 2 answers are right" in whole_chain_line(result)
+    poor = {"frontier": [{"share": 1.0, "accuracy": 0.0, "n": 12}]}
+    assert whole_chain_line(poor).endswith("so that pruning says nothing; `mechcot check` says why")
+    assert whole_chain_line({"frontier": [{"share": 0.5, "accuracy": 1.0, "n": 12}]}) == ""
 
 
 def test_a_second_run_reads_nothing_anew(ran, reader, traces, monkeypatch):

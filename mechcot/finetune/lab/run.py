@@ -27,7 +27,7 @@ from mechcot.model.asking_options import Asking
 from mechcot.model.loading.options import LoadOptions
 from mechcot.runs.executor import Executor
 from mechcot.runs.items import Items, json_items
-from mechcot.traces.own_words import LONGEST, loading_in_own_words
+from mechcot.traces.own_words import LONGEST_TEXT, loading_in_own_words
 from mechcot.view.pages.lab import lab_page
 from mechcot.view.pages.lab_sentences import lab_sentences
 
@@ -99,7 +99,7 @@ def loading_of_lab(lab: Lab, out: Path, loading: LoadOptions, *, keep: bool = Tr
         loading,
         problems=lab.problems,
         fields=lab.fields,
-        max_tokens=lab.read.max_tokens or LONGEST,
+        max_tokens=lab.read.max_tokens or LONGEST_TEXT,
     )
     if keep and found is not loading:
         write_json(file, {"said": said, "asking": found.asking.to_json()})
