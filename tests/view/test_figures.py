@@ -121,6 +121,15 @@ class TestForest:
         ]
         assert ranges[0][0] > -1 and ranges[1][0] < -10
 
+    @pytest.mark.parametrize(("high", "told"), [(0.09, True), (0.11, False)])
+    def test_an_interval_inside_the_band_without_a_verdict_is_explained(self, data, high, told):
+        first = data.comparisons[0]
+        table = first.contrasts.iloc[[0]].assign(
+            verdict="inconclusive", status="passed", low=-0.02, high=high, smallest_effect=0.1
+        )
+        text = said(forest({first.name: table}, self.looks(data)))
+        assert ("inconclusive inside the band: more items are needed" in text) == told
+
     @pytest.mark.parametrize(("status", "hollow"), [("passed", 1), ("exploratory", 5)])
     def test_what_gives_no_verdict_is_hollow(self, data, status, hollow):
         first = data.comparisons[0]

@@ -69,11 +69,12 @@ def forest(
         figure.update_xaxes(
             title=f"change in {plain(panel.unit)}", range=ranges[place - 1], row=place, col=1
         )
-    counts = {row.n for rows in contrasts.values() for row in rows}
+    every = [row for rows in contrasts.values() for row in rows]
+    few = "; inconclusive inside the band: more items are needed" * any(map(_is_narrow, every))
     titled(
         figure,
         f"What changed: after minus before, on {chains}",
-        f"n = {span(counts or {0})} items; bars: 95 % bootstrap intervals; shaded: equivalence band; hollow: no verdict",
+        f"n = {span({row.n for row in every} or {0})} items; bars: 95 % bootstrap intervals; shaded: equivalence band; hollow: no verdict{few}",
         height=int(88 + 52 + tall),
         top=88,
     )
@@ -84,6 +85,11 @@ def _rows(table: pd.DataFrame) -> list[Any]:
     """Rows with their columns as attributes, and the verdict as a page shows it."""
     verdicts = [shown(*pair) for pair in zip(table["verdict"], table["status"], strict=True)]
     return list(table.assign(shown=verdicts).itertuples(index=False))
+
+
+def _is_narrow(row: Any) -> bool:
+    """Whether nothing is said of a change whose interval lies inside the band: the test of no change assumes less than the interval does."""
+    return row.shown == "inconclusive" and max(-row.low, row.high) < row.smallest_effect
 
 
 def _panels(contrasts: Mapping[str, Sequence[Any]]) -> list[_Panel]:
