@@ -184,7 +184,9 @@ def import_(
     field: Field = None,
     problems: Annotated[
         str | None,
-        typer.Option(help="Questions and answers, joined by id (or by the question's text)."),
+        typer.Option(
+            help="Questions and answers, joined by id where the record asks nothing else (or by the question's text)."
+        ),
     ] = None,
     think: Annotated[
         tuple[str, str] | None,

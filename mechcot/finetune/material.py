@@ -10,16 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mechcot.core.errors import UserError
+from mechcot.core.notices import print_notice
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
+from mechcot.core.wording import count_of
 from mechcot.finetune.arm import Material, TrainingArm
 from mechcot.finetune.lesson import Lesson, lesson_trace
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import TASKS, task_of
 from mechcot.text.answer_leads import answer_mark, common_lead
 from mechcot.text.answer_outcomes import ends_right
-from mechcot.text.problems import check_count, load_problems, question_digest
+from mechcot.text.problems import check_count, load_problems
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
+from mechcot.traces.known_problems import AsksOtherwise, Known, asks_otherwise
 from mechcot.traces.load import load_traces
 
 TASK_PROBLEMS = 512
@@ -95,11 +98,7 @@ def _of_traces(
     fields = source.fields if problems is None else None
     traces = load_traces(source.traces, reader, fields=fields, truth=source.truth)
     if problems is not None:
-        traces = _of_problems(traces, problems)
-        if not traces:
-            raise UserError(
-                f"no chain of {source.traces} is of a problem of {source.problems}: their ids and their questions differ"
-            )
+        traces = _of_problems(traces, problems, source)
     right = tuple(trace for trace in traces if ends_right(trace))
     if not right:
         first = traces[0]
@@ -111,18 +110,34 @@ def _of_traces(
     return Material(reader, asked, right[: source.n])
 
 
-def _of_problems(traces: Sequence[Trace], problems: Sequence[Problem]) -> list[Trace]:
-    """The chains of some problems, each with its problem: the one with its question, else the one with its id."""
-    by_id = {problem.id: problem for problem in problems}
-    by_text = {question_digest(problem): problem for problem in problems}
-    paired = []
+def _of_problems(
+    traces: Sequence[Trace], problems: Sequence[Problem], source: MaterialSource
+) -> list[Trace]:
+    """The chains of some problems, each with its problem; those whose ids are of problems that ask something else are counted on the console.
+
+    Raises:
+        UserError: There are none.
+    """
+    known = Known.of(problems)
+    paired: list[Trace] = []
+    others: list[AsksOtherwise] = []
     for trace in traces:
-        named = by_id.get(trace.problem.id)
-        asked = question_digest(trace.problem)
-        if named is None or question_digest(named) != asked:
-            named = by_text.get(asked, named)
-        if named is not None:
-            paired.append(replace(trace, problem=named))
+        named, asked = trace.problem.id, trace.problem.question
+        try:
+            problem = known.joined(named, asked, where=f"chain {trace.id}")
+        except AsksOtherwise as error:
+            others.append(error)
+            continue
+        if problem is not None:
+            paired.append(replace(trace, problem=problem))
+    of = f"{count_of(len(traces), 'chain')} of {source.traces}"
+    said = asks_otherwise(others, of=of) if others else ""
+    if not paired:
+        raise UserError(
+            f"no chain of {source.traces} is of a problem of {source.problems}: {said or 'their ids and their questions differ'}"
+        )
+    if said:
+        print_notice(f"left out: {said}")
     return paired
 
 

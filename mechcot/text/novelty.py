@@ -16,8 +16,9 @@ from mechcot.core.problem import Problem
 
 RUN = 8
 """Words of a run."""
-_BY_CHARACTER = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
-_WORD = re.compile(rf"[{_BY_CHARACTER}]|[^\W{_BY_CHARACTER}]+")
+BY_CHARACTER = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
+"""Of a character class: letters of scripts that part no words."""
+_WORD = re.compile(rf"[{BY_CHARACTER}]|[^\W{BY_CHARACTER}]+")
 _BY_SHIFT = {"none": False, "longer": False, "length": False, "task": True, "n-1": True}
 _SAID = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 

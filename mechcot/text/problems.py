@@ -87,7 +87,12 @@ def load_problems(
 
 def question_digest(problem: Problem) -> str:
     """Name a question by its words, whatever its file calls it, and however it spaces them."""
-    return digest(" ".join(problem.question.split()))
+    return digest(one_spaced(problem.question))
+
+
+def one_spaced(text: str) -> str:
+    """A text with one space for all white space between its words: how questions are compared."""
+    return " ".join(text.split())
 
 
 def check_count(n: int | None) -> None:

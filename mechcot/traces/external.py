@@ -13,8 +13,8 @@ is ambiguous or wrong stops with file and line. A line that `mechcot import` wro
 chain that it holds. Thought Anchors (arXiv 2506.19143): `problem.gt_answer` is the reference, `solution` the model's text.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain as chained, count
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ from mechcot.traces.foreign_chain import (
     line_chain,
     line_of_trace,
 )
+from mechcot.traces.known_problems import AsksOtherwise, Known, asks_otherwise
 
 _BULK = frozenset({
     *LINE_FIELDS, *CHATS, "resps", "filtered_resps", "arguments", "doc", "choices", "candidates", "message", "response", "output",
@@ -68,20 +69,6 @@ _NAMES = _BULK | {
     "thinking",
 }
 """Names of columns that mean something here, however a file writes them (`Chain of Thought`)."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """Problems to join with records, by id and by question (white space around it aside)."""
-
-    by_id: Mapping[str, Problem]
-    by_text: Mapping[str, Problem]
-
-    @classmethod
-    def of(cls, problems: Iterable[Problem]) -> "Known":
-        """Index some problems."""
-        every = list(problems)
-        return cls({p.id: p for p in every}, {p.question.strip(): p for p in every})
 
 
 def load_chains(path: str | Path, **options: Any) -> list[ForeignChain]:
@@ -107,19 +94,22 @@ def read_chains(
         path: A file, or a folder of Thought Anchors, in one of the formats of `mechcot.text.records`.
         kind: Its format; None for the one that it shows.
         fields: Where to find something (`mechcot.text.field_names.FIELDS`): a map from our name to a dotted path.
-        problems: Questions and references, joined by id, or by the question's text.
+        problems: Questions and references, joined by id, or by the question's text; an id counts only where the record asks nothing else.
         tags: The marks of the thought; None for those that each text shows.
 
     Raises:
         UserError: No such file, a record that is wrong (with its place), a repeated id (of one `sample`), one id with two
-            questions or answers, or no chain at all.
+            questions or answers, ids of problems that ask something else, or no chain at all.
     """
     path = Path(path)
     left_out: list[str] = []
+    others: list[AsksOtherwise] = []
+    count_read = 0
     collected = _Kept()
     known = None if problems is None else Known.of(problems)
     kept = named_columns(fields or {})
     for where, number, written in records(path, kind=kind):
+        count_read += 1
         record = usual_names([written], _NAMES, kept=kept)[0][0]
         try:
             chains = foreign_chains(
@@ -128,6 +118,9 @@ def read_chains(
         except NoChain as reason:
             left_out.append(str(reason))
             continue
+        except AsksOtherwise as error:
+            others.append(error)
+            continue
         own = is_line(record) or _is_trace(record)
         name = (
             None if own else _id(record, named(record, fields or {}, where=where), where=where)[0]
@@ -135,15 +128,21 @@ def read_chains(
         for chain in chains:
             chain = chain if own or chain.problem.id == name else collected.sampled(chain)
             collected.add(chain, where=where, repeats="filter" in record)
-    if not collected.chains and left_out:
-        raise UserError(
-            left_out[0] if len(left_out) == 1 else f"{left_out[0]} (so all {len(left_out)} records)"
-        )
+    if others:
+        raise UserError(asks_otherwise(others, of=f"{count_of(count_read, 'record')} of {path}"))
     if not collected.chains:
-        raise UserError(
+        raise _no_chains(path, left_out)
+    return Loaded(collected.chains, collected.places, left_out)
+
+
+def _no_chains(path: Path, left_out: Sequence[str]) -> UserError:
+    """What is said of a file that holds no chain: why its records have none, or what was expected."""
+    if not left_out:
+        return UserError(
             f"{path}: no chains in it; expected JSON lines with question, chain, answer, or a format that `mechcot import --help` names"
         )
-    return Loaded(collected.chains, collected.places, left_out)
+    first, n = left_out[0], len(left_out)
+    return UserError(first if n == 1 else f"{first} (so all {n} records)")
 
 
 def read_given(
@@ -168,14 +167,20 @@ def read_given(
     return read_chains(path, fields=fields, tags=marks)
 
 
-def _holds(value: Any, marks: ThoughtTags) -> bool:
+def _holds(record: Mapping[str, Any], marks: ThoughtTags) -> bool:
     """Return whether a text somewhere in a record has one of two marks."""
+    return any(marks.open in text or marks.close in text for text in _texts(record))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value of JSON, however deep."""
     if isinstance(value, str):
-        return marks.open in value or marks.close in value
+        yield value
     inner = (
         value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     )
-    return any(_holds(part, marks) for part in inner)
+    for part in inner:
+        yield from _texts(part)
 
 
 class _Kept:
@@ -293,7 +298,7 @@ def _problem(
     question, asked = question_of(asked_in, where=where)
     name, column = _id(flat, given, where=where)
     if known is not None:
-        return _joined(known, name, question, where=where), {asked, column}
+        return _joined(known, name, question, flat, where=where), {asked, column}
     answered_in = {"answer": given["answer"]} if "answer" in given else flat
     knowable = can_be_answered(flat, where=where)
     if not knowable:
@@ -328,8 +333,12 @@ def _id(flat: Mapping[str, Any], given: Mapping[str, Any], *, where: str) -> tup
     return None, ""
 
 
-def _joined(known: "Known", name: str | None, question: str | None, *, where: str) -> Problem:
-    problem = known.by_id.get(name or "") or known.by_text.get((question or "").strip())
+def _joined(
+    known: Known, name: str | None, question: str | None, flat: Mapping[str, Any], *, where: str
+) -> Problem:
+    """The problem of a record; what its author was given, too, may say that it asks this one."""
+    prompts = [*_texts([flat.get(key) for key in (*CHATS, "prompt", "arguments")])]
+    problem = known.joined(name, question, where=where, prompts=prompts)
     if problem is None:
         raise UserError(
             f"{where}: the id {name!r} stands in none of {count_of(len(known.by_id), 'problem')} of --problems, nor does its question; "

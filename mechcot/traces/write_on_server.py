@@ -19,8 +19,9 @@ from mechcot.core.store import digest
 from mechcot.runs.executor import Executor, Failed
 from mechcot.runs.items import Items
 from mechcot.text.think_tags import ThoughtTags
-from mechcot.traces.external import Known, foreign_chains
+from mechcot.traces.external import foreign_chains
 from mechcot.traces.foreign_chain import ForeignChain
+from mechcot.traces.known_problems import Known
 from mechcot.traces.server import Server, ask_server
 
 _BROKEN = re.compile(r"filter|abort|error|cancel|tool|function")

@@ -16,6 +16,7 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.problems import read_question
 from mechcot.tasks import task_of
 from mechcot.text.answers import same_answer
+from tests.user_files import apples
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +235,26 @@ def test_chains_belong_to_the_problem_with_their_question(bases, tmp_path):
         found = gather(MaterialSource(str(asked), chains), arm_named("sft"), bases["plain"], seed=0)
         assert {c.problem.id: c.problem.question.strip() for c in found.chains} == questions
         assert all(chain.answer.text == chain.problem.answer for chain in found.chains)
+
+
+def test_chains_of_other_questions_are_left_out_and_counted(bases, tmp_path, capsys):
+    """Equal ids of other questions: they train on nobody's answer."""
+    chains, asked = tmp_path / "chains.jsonl", tmp_path / "problems.jsonl"
+    made = [apples(i) for i in range(4)]
+    chains.write_text("\n".join(map(json.dumps, made)))
+    mine = [{"id": made[0]["id"], "question": made[0]["question"] + " Think.", "answer": made[0]["answer"]}]  # fmt: skip
+    others = [{"id": row["id"], "question": f"What is {n} + 1?", "answer": f"{n + 1}"} for n, row in enumerate(made[1:])]  # fmt: skip
+    source, sft = MaterialSource(str(asked), chains), arm_named("sft")
+    asked.write_text("\n".join(map(json.dumps, mine + others)))
+    found = gather(source, sft, bases["plain"], seed=0)
+    assert [chain.problem.id for chain in found.chains] == [made[0]["id"]]
+    assert (
+        f"left out: 3 of 4 chains of {chains} have ids of problems that ask something else"
+        in capsys.readouterr().err
+    )
+    asked.write_text("\n".join(map(json.dumps, others)))
+    with pytest.raises(
+        UserError,
+        match=r"no chain of .*: 3 of 4 chains .* asks 'What is 0 \+ 1\?'; give the problems that belong",
+    ):
+        gather(source, sft, bases["plain"], seed=0)

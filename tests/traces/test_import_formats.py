@@ -14,8 +14,9 @@ from mechcot.text.field_names import dig, field_options
 from mechcot.text.message_parts import NoChain
 from mechcot.text.problems import load_problems
 from mechcot.text.think_tags import ThoughtTags
-from mechcot.traces.external import Known, foreign_chains, load_chains, read_chains
+from mechcot.traces.external import foreign_chains, load_chains, read_chains
 from mechcot.traces.foreign_chain import ForeignChain, as_line
+from mechcot.traces.known_problems import Known
 
 THOUGHT = "Half of 12 is 6. Six and 5 make 11."
 SAID = "So it is 11."
@@ -63,7 +64,7 @@ RESPONSES = {
     },
     "ollama": {"message": {"role": "assistant", "content": SAID, "thinking": THOUGHT}, "done": True, "done_reason": "stop"},
     "ollama generate": {"response": SAID, "thinking": THOUGHT, "done": True},
-    "vllm offline": {"prompt": "P", "outputs": [{"index": 0, "text": MARKED, "finish_reason": "stop"}]},
+    "vllm offline": {"prompt": f"<user>{QUESTION}<bot>", "outputs": [{"index": 0, "text": MARKED, "finish_reason": "stop"}]},
     "pipeline": {"generated_text": [USER, {"role": "assistant", "content": MARKED}]},
 }  # fmt: skip
 
@@ -118,6 +119,43 @@ def test_a_response_that_no_problem_knows_is_named():
     )
     assert found.problem.answer == "2"
     (found,) = read({"prompt": QUESTION, "completion": MARKED}, problems=PROBLEMS)
+    assert found.problem.id == "p1"
+
+
+TWO, FOUR = "What is 1 + 1?", "What is 2 + 2?"
+
+
+def test_a_chain_never_gets_the_problem_of_another_question(tmp_path):
+    """Its id is of another problem: the question joins it, else nothing does, and the file is refused with its count."""
+    mine = {"custom_id": "p2", "completion": MARKED}
+    (found,) = read(mine | {"question": QUESTION}, problems=PROBLEMS)
+    assert (found.problem.id, found.problem.answer) == ("p1", "11")
+    for other in (
+        {"question": FOUR},
+        {"prompt": f"Q: {FOUR}"},
+        {"messages": [{"role": "user", "content": FOUR}]},
+    ):
+        path = lines(tmp_path / "f.jsonl", mine | {"question": TWO}, *[mine | other | {"sample": n} for n in (1, 2)])  # fmt: skip
+        with pytest.raises(UserError) as refused:
+            read_chains(path, problems=PROBLEMS)
+        for said in ("2 of 3 records of ", "f.jsonl:2 has the id 'p2' and asks ", FOUR, f"the problem 'p2' asks '{TWO}'", "leave out the ids"):  # fmt: skip
+            assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"prompt": f"You solve problems.\n\nUser:  {QUESTION}\nLet's think step by step."},
+        {"question": f"{QUESTION}\n", "prompt": FOUR},
+        {"question": "Half of 12,  plus 5? Reply in one word."},
+        {"messages": [USER, {"role": "assistant", "content": "Hm."}, {"role": "user", "content": "Go on."}]},
+        {"instruction": "Solve it.", "input": QUESTION},
+        {"doc": {"input": "plus 5?"}},
+        {},
+    ],
+)  # fmt: skip
+def test_a_question_that_is_rendered_otherwise_joins_by_its_id(asked):
+    (found,) = read(asked | {"custom_id": "p1", "completion": MARKED}, problems=PROBLEMS)
     assert found.problem.id == "p1"
 
 
