@@ -16,6 +16,7 @@ adapter     which base an adapter names, and which it was given
 """
 
 import platform
+import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -334,9 +335,8 @@ def _prompt(reader: "Reasoner") -> "CheckResult":
     found = prompts(reader, [_problem(reader), LONG])
     policy = " ".join(reader.policy.describe().split())
     if reader.policy.frame is not None and reader.policy.asking.instruction is None:
-        command = (
-            f"mechcot doctor {reader.spec.text or reader.name} --instruction {INSTRUCTION_SHAPE!r}"
-        )
+        name = reader.spec.text or reader.name
+        command = shlex.join(["mechcot", "doctor", name, "--instruction", INSTRUCTION_SHAPE])
         policy += f" Where it was trained on another prompt: {command}"
     return replace(found, text=policy if found.state == "ok" else f"{found.text}. {policy}")
 

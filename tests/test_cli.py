@@ -3,6 +3,7 @@
 import errno
 import gc
 import json
+import shlex
 import subprocess
 import sys
 
@@ -216,6 +217,35 @@ def test_import_joins_names_and_says_what_it_left_out(monkeypatch, capsys, tmp_p
     )
     line = json.loads(out.read_text())
     assert (line["id"], line["chain"], line["answer_text"]) == ("a", "1 + 1 = 2.", "It is 2.")
+
+
+def test_the_command_behind_a_training_can_be_copied(monkeypatch, capsys, tmp_path):
+    """Words with spaces stand in quotes, and the steps, which the shell is to find, do not."""
+    monkeypatch.setattr("mechcot.finetune.run.tune", lambda *_, **__: [])
+    out = tmp_path / "sft x"
+    words = ["tune", "organism:base", "--arm", "sft", "--problems", "mod10", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["mechcot", *words, "--cue", " So it is"])
+    with pytest.raises(SystemExit) as end:
+        main.main()
+    assert not end.value.code
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert f" '{out}'/step-* " in line
+    command = [
+        "mechcot",
+        "compare",
+        "organism:base",
+        f"{out}/step-*",
+        "--problems",
+        "FILE",
+        "--out",
+        "RUN",
+    ]
+    assert shlex.split(line.removeprefix("next: ")) == [*command, "--cue", " So it is"]
+
+
+def test_a_command_in_a_refusal_can_be_copied(monkeypatch, capsys, tmp_path):
+    said = mistake(monkeypatch, capsys, "sae", "page", str(tmp_path / "my run"))
+    assert f"run `mechcot sae score ... --out '{tmp_path}/my run'` first" in said
 
 
 def test_the_help_of_import_names_formats_and_fields(monkeypatch, capsys):

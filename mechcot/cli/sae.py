@@ -1,5 +1,6 @@
 """Commands of `mechcot sae`: train, crosscode, score, falsify, patch, vector, probe, plant, plant-changes, page. Heavy imports stand inside."""
 
+import shlex
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -422,7 +423,7 @@ def page(
     """Set the page of what `score`, `falsify` and `probe` found; writes page.html."""
     if not (folder / "score.json").is_file():
         raise UserError(
-            f"{folder}: no score.json; run `mechcot sae score ... --out {folder}` first"
+            f"{folder}: no score.json; run `mechcot sae score ... {shlex.join(['--out', str(folder)])}` first"
         )
     from mechcot.core.store import write_text
     from mechcot.sae.findings import read_findings

@@ -168,5 +168,6 @@ def tune(  # noqa: PLR0913 - one argument per option
         return
     for path in train(job, claimed=maker.claimed(out), anew=maker.overwrite):
         typer.echo(path)
-    options = "".join(f" {shlex.quote(word)}" for word in loading_options(loading))
-    typer.echo(f"next: mechcot compare {model} {out}/step-* --problems FILE --out RUN{options}")
+    words = ["--problems", "FILE", "--out", "RUN", *loading_options(loading)]
+    models = f"{shlex.quote(model)} {shlex.quote(str(out))}/step-*"  # the shell finds the steps
+    typer.echo(f"next: mechcot compare {models} {shlex.join(words)}")

@@ -12,6 +12,7 @@ taken where both are tokens of the vocabulary and one is the other's partner.
 """
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -145,7 +146,7 @@ def _refuse_unknown(render: Render | None, tail: str, owner: str) -> None:
         return
     raise UnknownMark(
         f"{owner}: its chat template begins an answer with {match.group()!r}, which looks like the opening mark of a thought, but no "
-        f"mark that closes it is known. Name both with --think {match.group()!r} CLOSE, or say --think none if it opens no thought."
+        f"mark that closes it is known. Name both with --think {shlex.quote(match.group())} CLOSE, or say --think none if it opens no thought."
     )
 
 

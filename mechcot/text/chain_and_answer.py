@@ -5,6 +5,7 @@ One whose thought stands in a field of its own is divided there; else at the mar
 """
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -76,7 +77,7 @@ def divide(attempt: Attempt, *, tags: ThoughtTags | None, where: str) -> Complet
     if unknown := _unknown_marks(parts.chain) if tags is None else None:
         raise NoChain(
             f"{where}: the text begins with {unknown.open!r}, {unknown.close!r} follows, and neither is known as a mark of a thought; "
-            f"if they are, say --think '{unknown.open}' '{unknown.close}', and if the text is plain, --think '<think>' '</think>'"
+            f"if they are, say {shlex.join(['--think', unknown.open, unknown.close])}, and if the text is plain, --think '<think>' '</think>'"
         )
     return parts
 

@@ -4,6 +4,7 @@ Every fault of the input is found here, before anything heavy is loaded, and nam
 """
 
 import random
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from glob import escape
@@ -291,18 +292,23 @@ def _one_text(value: Any, path: str, *, where: str) -> None:
     """
     if isinstance(value, bool):
         raise UserError(
-            f"{where}: {path!r} must be text, got bool; say what a model writes for it, such as --field 'answer={path}:true->yes;false->no'"
+            f"{where}: {path!r} must be text, got bool; say what a model writes for it, such as {_option(f'{path}:true->yes;false->no')}"
         )
     if isinstance(value, list) and value:
         raise UserError(
-            f"{where}: {path!r} must be text, got list; say which one is meant, such as the first: --field answer={path}.0"
+            f"{where}: {path!r} must be text, got list; say which one is meant, such as the first: {_option(f'{path}.0')}"
         )
     texts = [key for key, inner in value.items() if inner] if isinstance(value, dict) else []
     if texts:
-        options = " or ".join(f"--field answer={path}.{key}" for key in texts[:4])
+        options = " or ".join(_option(f"{path}.{key}") for key in texts[:4])
         raise UserError(
             f"{where}: {path!r} must be text, got an object; say which part of it: {options}"
         )
+
+
+def _option(path: str) -> str:
+    """The option that reads the answer under a path."""
+    return shlex.join(["--field", f"answer={path}"])
 
 
 def _from_datasets(source: str, fields: Mapping[str, str]) -> list[Problem]:

@@ -67,6 +67,13 @@ def test_a_template_that_loses_the_question(reasoner, kind):
     assert not prompt_line(reader).ok
 
 
+def test_the_command_that_checks_again_can_be_copied(reasoner):
+    given = with_template(reasoner("llama"), WRONG["cut"])
+    reader = Reasoner.of(given.model, given.tokenizer, name="models/my model")
+    with pytest.raises(UserError, match="`mechcot doctor 'models/my model'` checks it again"):
+        preflight(reader, ASKED)
+
+
 @pytest.mark.parametrize("kind", ODD)
 def test_a_template_that_alters_it_is_said_and_measured(reasoner, kind, caplog):
     text, words = ODD[kind]

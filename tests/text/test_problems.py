@@ -79,7 +79,14 @@ def test_a_fault_in_an_array_is_named_by_its_line(tmp_path):
         ),
         ([GOOD | {"question": "  "}], r"p\.jsonl:1: 'question' is empty"),
         ([GOOD | {"question": ["x"]}], r"p\.jsonl:1: 'question' must be text, got list"),
-        ([GOOD | {"answer": True}], r"'answer' must be text, got bool"),
+        (
+            [GOOD | {"answer": True}],
+            r"'answer' must be text, got bool.* such as --field 'answer=answer:true->yes;false->no'",
+        ),
+        (
+            [GOOD | {"answer": {"in words": "x", "n": "1"}}],
+            r"which part of it: --field 'answer=answer\.in words' or --field answer=answer\.n$",
+        ),
         ([GOOD | {"question": "\ud800"}], r"'question' holds half a character"),
         ([GOOD | {"stratum": "\ud800"}], r"'stratum' holds half a character"),
         ([GOOD | {"answer": float("nan")}], r"'answer' is missing"),

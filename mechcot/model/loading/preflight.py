@@ -12,6 +12,7 @@ Cost: one pass over the weights and five forwards over a short prompt, once a mo
 """
 
 import logging
+import shlex
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,10 +83,8 @@ def preflight(reader: Reasoner, problems: Sequence[Problem]) -> None:
         ]
     for result in results:
         if result.state == "wrong":
-            name = reader.spec.text or reader.name
-            raise UserError(
-                f"{reader.name}: {result.text}. `mechcot doctor {name}` checks it again."
-            )
+            again = shlex.join(["mechcot", "doctor", reader.spec.text or reader.name])
+            raise UserError(f"{reader.name}: {result.text}. `{again}` checks it again.")
         if result.state == "odd":
             _log.warning("%s: %s", reader.name, result.text)
 
