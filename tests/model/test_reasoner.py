@@ -134,6 +134,36 @@ def test_missing_tokenizer(checkpoint, tmp_path):
         Reasoner.load(str(folder))
 
 
+@pytest.mark.parametrize("family", ["llama", "qwen2", "neox", "gemma"])
+def test_a_folder_without_a_tokenizer_is_named_whatever_its_class_makes_of_it(
+    checkpoint, tmp_path, family
+):
+    """Some classes refuse to be made of nothing, others hold one special token then; the spelling of a cue is not at fault."""
+    folder = shutil.copytree(checkpoint(family), tmp_path / "m")
+    for path in folder.iterdir():
+        if path.name not in {"config.json", "model.safetensors"}:
+            path.unlink()
+    words = r"m: the tokenizer could not be loaded: the folder holds none of its files; expected tokenizer\.json, .*tekken\.json; found config\.json, model\.safetensors; copy them"
+    with pytest.raises(UserError, match=words):
+        Reasoner.load(str(folder))
+
+
+def test_a_tokenizer_of_special_tokens_alone_is_none(checkpoint, tmp_path):
+    """Its files are there and hold nothing."""
+    from transformers import GPT2Tokenizer
+
+    folder = _copy(checkpoint, tmp_path / "m")
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+    empty = GPT2Tokenizer()
+    empty.add_tokens(["<think>"])
+    empty.save_pretrained(folder)
+    with pytest.raises(
+        UserError, match="no tokens of its own, and 2 special or added tokens; expected"
+    ):
+        Reasoner.load(str(folder))
+
+
 def test_not_a_language_model(checkpoint, tmp_path):
     folder = _copy(checkpoint, tmp_path / "m")
     (folder / "config.json").write_text(json.dumps({"model_type": "vit"}))

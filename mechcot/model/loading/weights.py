@@ -22,6 +22,7 @@ from mechcot.core.errors import UserError
 from mechcot.model.loading.gguf_once import parsed_once
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.spec import ModelSpec, check_spec, text_folder, weight_files
+from mechcot.model.loading.tokenizer_files import check_vocabulary, lacks_files
 from mechcot.model.prefix.memory import out_of_memory
 
 _log = logging.getLogger(__name__)
@@ -158,6 +159,7 @@ def _tokenizer(spec: ModelSpec, where: str, *, trust_remote_code: bool) -> Any:
                 f"{' '.join(str(error).split())[:200]}); copy its files again, or remove them to use the base's tokenizer."
             ) from error
         raise UserError(_explain(spec, error, "tokenizer")) from error
+    check_vocabulary(tokenizer, where)
     tokenizer.clean_up_tokenization_spaces = False  # decoding must give the text back
     return tokenizer
 
@@ -320,4 +322,5 @@ def _explain(spec: ModelSpec, error: Exception, what: str) -> str:
             pattern, type(error).__name__, flags=re.IGNORECASE
         ):
             return sentence
-    return f"{where}: the {what} could not be loaded ({type(error).__name__}: {first})."
+    lacking = lacks_files(where) if what == "tokenizer" and spec.gguf is None else ""
+    return lacking or f"{where}: the {what} could not be loaded ({type(error).__name__}: {first})."
