@@ -19,6 +19,8 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime, time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,14 +195,37 @@ def _parquet(path: Path) -> Iterator[_Record]:
         rows = read_table(path).to_pylist()
     except (ArrowException, OSError, ValueError) as error:
         raise UserError(f"{path}: not a parquet file that can be read ({error})") from error
+    timed = {name for row in rows for name, value in row.items() if any(map(_hour, _times(value)))}
     for number, row in enumerate(rows, start=1):
         where = f"{path}: row {number}"
-        plain = json.loads(json.dumps(row, default=_written), parse_constant=lambda _: None)
+        plain = {name: _plain(value, dates=name not in timed) for name, value in row.items()}
         yield where, number, checked(plain, where=where)
 
 
-def _written(value: Any) -> object:
+def _times(value: Any) -> Iterator[datetime]:
+    """Every time in a value of a table, however deep."""
+    if isinstance(value, datetime):
+        yield value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in inner:
+        yield from _times(part)
+
+
+def _hour(value: datetime) -> bool:
+    """Whether a time says an hour of its day: a table writes a date as midnight."""
+    return value.time() != time()
+
+
+def _plain(value: Any, *, dates: bool) -> Any:
+    """A value of a table as JSON has it; where its column holds dates, its times are dates."""
+    text = json.dumps(value, default=partial(_written, dates=dates))
+    return json.loads(text, parse_constant=lambda _: None)
+
+
+def _written(value: Any, *, dates: bool) -> object:
     """A value of a table that JSON has not: bytes are text where they are UTF-8, and no text otherwise."""
+    if isinstance(value, datetime) and dates:
+        return value.date().isoformat()
     if not isinstance(value, bytes):
         return str(value)
     try:

@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import pandas as pd
 import pytest
 
 from mechcot.core.errors import UserError
 from mechcot.text.problems import TASK_NAMES, load_problems
+from mechcot.text.records import records
 
 GOOD = {"id": "a", "question": "1+1?", "answer": "2"}
 
@@ -502,3 +504,23 @@ def test_what_is_packed_repeated_or_left_out_is_said(tmp_path, capsys):
         UserError, match=re.escape("--field answer=answer.value or --field answer=answer.unit")
     ):
         load_problems(write(tmp_path, {"question": "q", "answer": {"value": 7, "unit": "pens"}}))
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
+def test_dates_of_a_table_are_dates(tmp_path, zone):
+    """A column of midnights holds days; one hour in it makes all of it times."""
+    days = pd.DatetimeIndex(["2024-01-02", "2024-03-04"]).tz_localize(zone)
+    path = tmp_path / "p.parquet"
+    frame = pd.DataFrame({"question": ["When?", "And then?"], "answer": days})
+    frame["day"] = frame["answer"].dt.date
+    frame["seen"] = [days[0], days[1] + pd.Timedelta(hours=5)]
+    frame["most"] = [days[0], pd.NaT]
+    frame["listed"] = [[day, day + pd.Timedelta(days=1)] for day in days]
+    frame.to_parquet(path)
+    rows = [record for _, _, record in records(path)]
+    assert [row["answer"] for row in rows] == ["2024-01-02", "2024-03-04"]
+    assert [row["answer"] for row in rows] == [row["day"] for row in rows]
+    assert [row["seen"][:19] for row in rows] == ["2024-01-02 00:00:00", "2024-03-04 05:00:00"]
+    assert [row["most"] for row in rows] == ["2024-01-02", None]
+    assert rows[0]["listed"] == ["2024-01-02", "2024-01-03"]
+    assert [problem.answer for problem in load_problems(path)] == ["2024-01-02", "2024-03-04"]
