@@ -93,7 +93,7 @@ def _documents(raw: bytes) -> list[tuple[int, dict[str, Any]]] | None:
     if head not in {b"[", b"{"}:
         return None
     try:
-        return _objects(raw.decode("utf-8"), array=head == b"[") or None
+        return _objects(raw.decode("utf-8"), array=head == b"[")
     except (ValueError, RecursionError):
         return None
 
@@ -169,8 +169,9 @@ def text_field(record: Mapping[str, Any], key: str, *, where: str) -> str:
         UserError: It is missing, empty, holds half a character, or is neither text nor number.
     """
     if record.get(key) is None:
+        null = ": it is null" if key in record else ""
         raise UserError(
-            f"{where}: {key!r} is missing; expected text, found the keys {sorted(map(str, record))}"
+            f"{where}: {key!r} is missing{null}; expected text, found the keys {sorted(map(str, record))}"
         )
     value = record[key]
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value:

@@ -5,7 +5,7 @@ Every fault of the input is found here, before anything heavy is loaded, and nam
 
 import random
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from glob import escape
 from importlib.util import find_spec
@@ -17,6 +17,7 @@ from mechcot.core.errors import UserError
 from mechcot.core.notices import print_notice
 from mechcot.core.problem import Problem
 from mechcot.core.store import digest
+from mechcot.core.wording import count_of
 from mechcot.text.field_names import (
     can_be_answered,
     column_and_rules,
@@ -177,12 +178,13 @@ def _of_rows(
     for place, (where, number, record) in enumerate(rows, start=1):
         nowhere = {name: path for name, path in nowhere.items() if dig(record, path) is None}
         keys |= dict.fromkeys(map(str, record))
-        yield (
-            where,
-            to_problem(
+        try:
+            problem = to_problem(
                 record, fields, where=where, number=number, place=place, found=found, way=way
-            ),
-        )
+            )
+        except _IsNull as error:
+            raise UserError(error.said([record for *_, record in rows])) from error
+        yield where, problem
     for name, path in nowhere.items() if keys else ():
         raise UserError(
             f"{source}: {path!r} has a value in no row (--field {name}={path}); the rows have {', '.join(sorted(keys))}"
@@ -261,6 +263,32 @@ def to_problem(
     return Problem(id=name, question=question, answer=short, meta=meta)
 
 
+class _IsNull(UserError):  # noqa: N818 - names a state of a row
+    """A row has null where one of our names should have text."""
+
+    def __init__(self, where: str, name: str, path: str, record: Mapping[str, Any]) -> None:
+        self.null, self.name, self.path = f"{where}: {path!r} is missing: it is null", name, path
+        self.keys = sorted(map(str, record))
+        super().__init__(f"{self.null}; expected text, found the keys {self.keys}")
+
+    def said(self, rows: Sequence[Mapping[str, Any]]) -> str:
+        """Sentence with the number of such rows in the file, and what to do."""
+        nulls = sum(_is_null(row, self.path) for row in rows)
+        unsaid = "say `answerable: false` of a question that cannot be answered, "
+        return (
+            f"{self.null}, as in {nulls} of {count_of(len(rows), 'row')}; expected text, found the keys {self.keys}; fill it in, leave such rows out, "
+            f"{unsaid if self.name == 'answer' else ''}or name another column with --field {self.name}=COLUMN"
+        )
+
+
+def _is_null(record: Mapping[str, Any], path: str) -> bool:
+    """Whether a path ends in null, and not where nothing stands."""
+    head, _, last = path.rpartition(".")
+    owner = dig(record, head) if head and path not in record else record
+    there = path in record or (isinstance(owner, Mapping) and last in owner)
+    return there and dig(record, path) is None
+
+
 def _text(
     record: Mapping[str, Any],
     name: str,
@@ -274,6 +302,8 @@ def _text(
     if name in found and (text := found_text(record, name, path, where=where)) is not None:
         return text
     value = dig(record, path)
+    if value is None and _is_null(record, path):
+        raise _IsNull(where, name, path, record)
     if value is None:
         raise UserError(
             f"{where}: {path!r} is missing; expected text, found the keys {sorted(map(str, record))}; "

@@ -113,7 +113,7 @@ def _json(path: Path) -> Iterator[_Record]:
 def _rows(record: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     """The records of a file that holds them under one key (`data`, or the `rows` of a data set's page); None for a record."""
     lists = [record[key] for key in _WRAPPERS if isinstance(record.get(key), list)]
-    if len(lists) != 1 or not lists[0] or _ASKS & record.keys():
+    if len(lists) != 1 or _ASKS & record.keys() or not (lists[0] or len(record) == 1):
         return None
     rows = [
         row["row"] if isinstance(row, dict) and isinstance(row.get("row"), dict) else row

@@ -314,8 +314,10 @@ def _problem(
 
 def _missing(what: str, names: Sequence[str], flat: Mapping[str, Any], *, where: str) -> UserError:
     expected = ", ".join(name for name in names if "." not in name)
+    nulls = [name for name in names if name in flat and flat[name] is None]
+    null = f" ({' and '.join(map(repr, nulls))} null)" if nulls else ""
     return UserError(
-        f"{where}: no {what}: expected one of {expected}; found {sorted(map(str, flat))}; "
+        f"{where}: no {what}{null}: expected one of {expected}; found {sorted(map(str, flat))}; "
         f"name it with `--field {what}=COLUMN`, or join problems by id with `mechcot import --problems FILE`"
     )
 

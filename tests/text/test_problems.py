@@ -92,6 +92,18 @@ def test_a_fault_in_an_array_is_named_by_its_line(tmp_path):
         ([GOOD | {"question": "\ud800"}], r"'question' holds half a character"),
         ([GOOD | {"stratum": "\ud800"}], r"'stratum' holds half a character"),
         ([GOOD | {"answer": float("nan")}], r"'answer' is missing"),
+        (
+            [GOOD, *(GOOD | {"id": f"{n}", "answer": None} for n in range(3))],
+            r"p\.jsonl:2: 'answer' is missing: it is null, as in 3 of 4 rows; expected text, found the keys .*; fill it in, leave such rows out, "
+            r"say `answerable: false` of a question that cannot be answered, or name another column with --field answer=COLUMN$",
+        ),
+        (
+            [GOOD, GOOD | {"id": "b", "question": None}],
+            r"p\.jsonl:2: 'question' is missing: it is null, as in 1 of 2 rows; .*; fill it in, leave such rows out, or name",
+        ),
+        ([b"[]"], r"p\.jsonl: no problems in it; expected records"),
+        ([b" [ ", b" ]"], r"p\.jsonl: no problems in it; expected records"),
+        ([{"data": []}], r"p\.jsonl: no problems in it; expected records"),
         ([GOOD | {"more": nested(60)}], r"'more' is nested more than 50 levels deep"),
         ([GOOD, b"", GOOD], r"p\.jsonl:3: the id 'a' stands on line 1 already; ids must differ"),
         ([GOOD, b"{oops"], r"p\.jsonl:2: not JSON .* expected one object a line"),

@@ -122,6 +122,17 @@ def test_a_response_that_no_problem_knows_is_named():
     assert found.problem.id == "p1"
 
 
+def test_a_record_that_says_null_and_a_file_that_says_nothing_are_named(tmp_path):
+    record = {"question": TWO, "answer": None, "gold": None, "completion": MARKED}
+    with pytest.raises(
+        UserError, match=r"f:1: no answer \('gold' and 'answer' null\): expected one"
+    ):
+        read(record)
+    (tmp_path / "none.json").write_text("[]\n")
+    with pytest.raises(UserError, match=r"none\.json: no chains in it; expected"):
+        read_chains(tmp_path / "none.json")
+
+
 TWO, FOUR = "What is 1 + 1?", "What is 2 + 2?"
 
 
