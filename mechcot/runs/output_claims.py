@@ -173,5 +173,22 @@ def _differing(held: Mapping[str, Any], own: Mapping[str, Any]) -> str:
     before, now = held.get("settings"), own["settings"]
     if not isinstance(before, dict):
         return "all of them"
+    before, now = _with_asking(before), _with_asking(now)
     names = [n for n in sorted(before.keys() | now.keys()) if before.get(n) != now.get(n)]
     return ", ".join(n.replace("_", " ") for n in names)
+
+
+def _with_asking(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings in which the way of asking models stands beside the models, not among what `mechcot.runs.reader_keys.read_by` says of each."""
+    models = settings.get("models")
+    if not isinstance(models, list) or not all(
+        isinstance(each, list) and len(each) > ASKED_AT for each in models
+    ):
+        return settings
+    asked = sorted({str(each[ASKED_AT]) for each in models})
+    rest = [[*each[:ASKED_AT], *each[ASKED_AT + 1 :]] for each in models]
+    return {**settings, "models": rest, "way_of_asking": asked}
+
+
+ASKED_AT = 2
+"""Place of the way of asking in what is noted of a model."""

@@ -12,7 +12,7 @@ from mechcot.text.given_truth import KEY
 
 
 def read_by(readers: Sequence[Reasoner], traces: Sequence[Trace]) -> dict[str, Any]:
-    """Name models and traces for `mechcot.runs.output_claims.claimed`."""
+    """Name models and traces for `mechcot.runs.output_claims.claimed`, which finds the way of asking at `ASKED_AT`."""
     return {
         "models": [
             [r.weights_hash, r.logit_scale, r.policy.asking.key, *precision(r)] for r in readers

@@ -9,6 +9,7 @@ import pytest
 from mechcot.cli.main import app
 from mechcot.core.errors import UserError
 from mechcot.core.store import file_digest, read_json
+from mechcot.model.asking_options import Asking
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.reasoner import Reasoner
 from mechcot.runs.output_claims import claimed
@@ -106,6 +107,29 @@ def test_commands_of_one_folder_do_not_replace_one_another(experiment, models, t
 
 def opened(*models, **ask):
     with open_study(*models, **ask):
+        pass
+
+
+@pytest.mark.parametrize("asking", [Asking(cue=" So it is"), Asking(answer_after="answer")])
+def test_another_way_of_asking_is_named_and_is_no_other_model(models, tmp_path, asking):
+    """Of a run of two models, and of one that reads them rounded besides."""
+    readers = [Reasoner.open(name) for name in models]
+    asked = [reader.asked_with(asking) for reader in readers]
+    with claimed(tmp_path, "sae", read_by(readers, [])):
+        (tmp_path / "item").touch()
+    rounded = [asked[0], Reasoner.open(models[1], BFLOAT16).asked_with(asking)]
+    for other, differs in (
+        (asked, "way of asking"),
+        (rounded, "models, way of asking"),
+        (readers[::-1], "models"),
+        (readers[:1], "models"),
+    ):
+        with (
+            pytest.raises(UserError, match=rf"other settings \({differs}\); choose another --out"),
+            claimed(tmp_path, "sae", read_by(other, [])),
+        ):
+            pass
+    with claimed(tmp_path, "sae", read_by(readers, [])):
         pass
 
 
