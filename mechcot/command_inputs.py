@@ -50,7 +50,7 @@ def check_problems(source: str | Path | None, field: Sequence[str] | None = None
         if Path(str(source)).exists():
             print_notice(f"{source} is taken for the task of that name; the file is ./{source}")
     elif source is not None and is_file(source):
-        load_problems(source, fields=fields)
+        load_problems(source, fields=fields, taken=False)
     return fields
 
 

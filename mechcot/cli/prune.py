@@ -215,7 +215,7 @@ def import_(
         out,
         kind=kind,
         fields=field_options(field or []),
-        problems=None if problems is None else load_problems(problems),
+        problems=None if problems is None else load_problems(problems, taken=False),
         tags=None if think is None else ThoughtTags(*think),
     )
     if found.left_out:

@@ -94,7 +94,7 @@ def check_styles(source: str, fields: Mapping[str, str]) -> None:
     Raises:
         UserError: They have none.
     """
-    if task_of_all(load_problems(source, fields=fields)).contrast is None:
+    if task_of_all(load_problems(source, fields=fields, taken=False)).contrast is None:
         raise UserError(
             f"--styles: the problems of {source} have no two styles of their own; give the contrast as --pairs FILE, JSON lines with id, positive, negative (two "
             "wordings of one question, what the vector leads to first)"

@@ -24,7 +24,7 @@ from mechcot.runs.executor import SERIAL, Executor
 from mechcot.runs.items import Format, Items
 from mechcot.runs.reader_keys import precision
 from mechcot.tasks import SHIPPED_TASK, TASKS, check_default_problems, missing_for, with_kinds
-from mechcot.text.problems import load_problems
+from mechcot.text.problems import load_problems, say_repeated
 from mechcot.text.user_truth_files import NO_TRUTH, TruthFiles
 from mechcot.traces.load import load_traces
 from mechcot.traces.own_truth import say_truth
@@ -70,9 +70,11 @@ class ChainSource:
         else:
             fields = dict(self.fields)
             problems = load_problems(
-                str(self.source), seed=self.seed, fields=fields, truth=self.truth
+                str(self.source), seed=self.seed, fields=fields, truth=self.truth, taken=False
             )
         left = [problem for problem in problems if problem.id not in self.without][: self.n]
+        if self.source is not None and task is None:
+            say_repeated(self.source, left)
         if len(left) < 2:
             unseen = " that the dictionary was not trained on" if self.without else ""
             more = "raise --n" if self.n < 2 else "give more"

@@ -14,7 +14,7 @@ from mechcot.core.task import ContrastPair
 from mechcot.core.wording import count_of
 from mechcot.steering.experiment import Experiment, ItemSettings, VectorSpec
 from mechcot.tasks import TASKS, Task, contrast_pairs, missing, task_of_all
-from mechcot.text.problems import load_problems, question_digest
+from mechcot.text.problems import load_problems, question_digest, say_repeated
 
 _APART = 1000
 """Doses are measured on a draw of their own: the items' seed and this."""
@@ -72,7 +72,8 @@ def _from_task(experiment: Experiment) -> QuestionSets:
 
 def _from_file(experiment: Experiment) -> QuestionSets:
     items, vector = experiment.items, experiment.vector
-    every, seen = load_problems(items.problems, fields=items.fields), set(items.seen)
+    every = load_problems(items.problems, fields=items.fields, taken=False)
+    seen = set(items.seen)
     unseen = [problem for problem in every if question_digest(problem) not in seen]
     many = vector.n if vector and vector.asks else 0
     others = max(experiment.apply.chains, many)
@@ -86,6 +87,7 @@ def _from_file(experiment: Experiment) -> QuestionSets:
             "Give a longer file or set smaller numbers"
         )
     chosen = _drawn(unseen, items.n, items.seed)
+    say_repeated(items.problems, chosen)
     asked = {problem.id for problem in chosen}
     rest = [problem for problem in unseen if problem.id not in asked]
     return QuestionSets(

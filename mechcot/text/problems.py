@@ -59,6 +59,7 @@ def load_problems(
     seed: int = 0,
     fields: Mapping[str, str] | None = None,
     truth: TruthFiles = NO_TRUTH,
+    taken: bool = True,
 ) -> list[Problem]:
     """Load problems.
 
@@ -70,6 +71,8 @@ def load_problems(
         fields: Where to find `id`, `question`, `answer` (and any further name, which goes to
             `meta`): a map from our name to the source's column; dotted paths are allowed.
         truth: Files of the user's own truth; every problem gets what they say of it.
+        taken: Whether those that are given are items as they are; where the file is only looked over, or more is chosen from them, nothing is
+            said of repeated questions (`say_repeated`).
 
     Raises:
         UserError: No such file or data set, a bad line (with its number), a repeated id, an empty file, n < 1.
@@ -81,10 +84,12 @@ def load_problems(
     else:
         problems = _from_datasets(str(source), fields or {})
     problems = truth.bind(problems)
-    if n is None or n >= len(problems):
-        return problems
-    chosen = sorted(random.Random(seed).sample(range(len(problems)), n))
-    return [problems[index] for index in chosen]
+    if n is not None and n < len(problems):
+        chosen = sorted(random.Random(seed).sample(range(len(problems)), n))
+        problems = [problems[index] for index in chosen]
+    if taken:
+        say_repeated(source, problems)
+    return problems
 
 
 def question_digest(problem: Problem) -> str:
@@ -152,12 +157,16 @@ def _from_file(path: Path, fields: Mapping[str, str]) -> list[Problem]:
         problems.append(problem)
     if not problems:
         raise UserError(f"{path}: no problems in it; expected records with id, question, answer")
+    return problems
+
+
+def say_repeated(source: str | Path, problems: Sequence[Problem]) -> None:
+    """Say how many of the problems that are taken from a source ask what one before them asks; nothing where none does."""
     if more := len(problems) - len({problem.question for problem in problems}):
         _say_once(
-            f"{path}: {more} of {len(problems)} questions stand there before under another id; each counts as an item of its own, so that "
+            f"{source}: {more} of {len(problems)} questions stand there before under another id; each counts as an item of its own, so that "
             "intervals are narrower than the questions allow; leave the repeated ones out"
         )
-    return problems
 
 
 def _of_rows(

@@ -117,7 +117,7 @@ def bind_chains(
         )
     for line in _told_tokens(reader, chains, traces):
         print_notice(line)
-    for line in filter(None, (loaded.notice(), loaded.repeated())):
+    for line in filter(None, (loaded.notice(), replace(loaded, chains=chains).repeated())):
         print_notice(line)
     if refused:
         print_notice(

@@ -10,6 +10,7 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from mechcot.command_inputs import check_problems
 from mechcot.core.errors import UserError
 from mechcot.text.problems import TASK_NAMES, load_problems
 from mechcot.text.records import records
@@ -536,3 +537,17 @@ def test_dates_of_a_table_are_dates(tmp_path, zone):
     assert [row["most"] for row in rows] == ["2024-01-02", None]
     assert rows[0]["listed"] == ["2024-01-02", "2024-01-03"]
     assert [problem.answer for problem in load_problems(path)] == ["2024-01-02", "2024-03-04"]
+
+
+def test_repeated_questions_are_counted_among_those_that_are_taken(tmp_path, capsys):
+    """A file that is only looked over says nothing; of a draw only those that are drawn count."""
+    path = write(tmp_path, *({"question": f"{i // 2 % 9}+2?", "answer": "2"} for i in range(40)))
+    check_problems(path)
+    load_problems(path, taken=False)
+    assert "another id" not in capsys.readouterr().err
+    for n in (2, 12, 25, 40):
+        drawn = load_problems(path, n=n, seed=4)
+        more = len(drawn) - len({problem.question for problem in drawn})
+        said = capsys.readouterr().err
+        assert (f"{path}: {more} of {n} questions stand there before" in said) == bool(more)
+        assert ("another id" in said) == bool(more) == (n > 2)

@@ -48,6 +48,8 @@ def test_questions_that_stand_under_several_ids_are_told(tmp_path, reader, capsy
     rows = [chain_of(1), chain_of(2), chain_of(1) | {"id": "again"}]
     load_traces(write_rows(tmp_path / "t.jsonl", rows), reader)
     assert "1 of 3 questions stand there before under another id" in capsys.readouterr().err
+    load_traces(write_rows(tmp_path / "t.jsonl", rows), reader, n=2)
+    assert "another id" not in capsys.readouterr().err
     rows[2] |= {"id": "sum-1", "sample": "1"}
     load_traces(write_rows(tmp_path / "t.jsonl", rows), reader)
     assert "another id" not in capsys.readouterr().err

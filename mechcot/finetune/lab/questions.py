@@ -74,8 +74,8 @@ def check_held_out(lab: Lab) -> None:
     """
     if lab.problems in TASKS:
         return
-    trained = set(map(question_digest, load_problems(lab.problems, fields=lab.fields)))
-    read = load_problems(lab.held_out, fields=lab.fields)
+    trained = set(map(question_digest, load_problems(lab.problems, fields=lab.fields, taken=False)))
+    read = load_problems(lab.held_out, fields=lab.fields, taken=False)
     both = [problem for problem in read if question_digest(problem) in trained]
     if both:
         raise UserError(
