@@ -152,7 +152,10 @@ def compare(
     from mechcot.compare.run import run
     from mechcot.compare.settings import Study
     from mechcot.runs.executor import worker_count
+    from mechcot.traces.own_words import loading_in_own_words
 
+    if settings.traces is not None:  # else the texts of the run itself show them
+        loading = loading_in_own_words(models[0], loading, traces=settings.traces, fields=fields)
     study = Study(
         models=tuple(models),
         out=out,

@@ -155,18 +155,31 @@ _MARKS = 8
 """Tokens of a template's marks and of the end of a text, at most."""
 
 
-def _warn_of_other_cue(path: Path, reader: Reasoner) -> None:
-    """Say on the console that the answers of the reader's lines, else of the first author's, were asked for in other words than it asks now."""
+def asked_of_authors(path: Path) -> dict[str, Mapping[str, Any]]:
+    """How each author of mechcot's own lines was asked, as `Asking.to_json` says it; empty where nothing was said.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UserError: A line is wrong.
+    """
     said: dict[str, Mapping[str, Any]] = {}
     for _, _, line in records(path):
         said.setdefault(str(line.get("author")), line.get("asking") or {})
+    return said
+
+
+def _warn_of_other_cue(path: Path, reader: Reasoner) -> None:
+    """Say on the console that the answers of the reader's lines, else of the first author's, were asked for in other words than it asks now."""
+    said = asked_of_authors(path)
     asking = said.get(reader.name, next(iter(said.values())))
     now = reader.policy.asking
     if asking == now.to_json() or _alike(reader, there := Asking.from_json(asking)):
         return
-    given = _options(asking) or "none of these options"
+    given = asking_options(asking) or "none of these options"
     print_notice(
-        f"{path} was written with {given}, and is read with {_options(now.to_json()) or 'none of them'}: answers are asked for and read in "
+        f"{path} was written with {given}, and is read with {asking_options(now.to_json()) or 'none of them'}: answers are asked for and read in "
         f"another way than there. To read them alike, {f'give {given}' if asking else 'leave them out'}; in Python: "
         f"reader = reader.asked_with({_python(there)})",
     )
@@ -192,8 +205,12 @@ def _python(asking: Asking) -> str:
     return f"mc.Asking({', '.join(words)})"
 
 
-def _options(asking: Mapping[str, Any]) -> str:
-    """The options of the command line that say this."""
+def asking_options(asking: Mapping[str, Any]) -> str:
+    """The options of the command line that say this.
+
+    Args:
+        asking: Of `Asking.to_json`.
+    """
     words = []
     for name, value in asking.items():
         parts = [] if value is True else value if isinstance(value, list) else [value or "none"]

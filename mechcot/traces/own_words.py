@@ -24,7 +24,7 @@ from mechcot.core.notices import print_notice
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.model.answer_cue import NoCue
-from mechcot.model.asking_options import Asking
+from mechcot.model.asking_options import AS_FOUND, Asking
 from mechcot.model.generation.ask_answer import (
     answer_after,
     answers_after,
@@ -42,7 +42,7 @@ from mechcot.text.answers import same_answer
 from mechcot.traces.bind import read_chain
 from mechcot.traces.external import read_given
 from mechcot.traces.foreign_chain import ForeignChain
-from mechcot.traces.load import is_own
+from mechcot.traces.load import asked_of_authors, asking_options, is_own
 from mechcot.traces.without_instruction import CLEARLY, better_without, ways
 
 TEXTS = 32
@@ -282,7 +282,7 @@ def loading_in_own_words(
         loading: Where it runs, and how it is asked as far as the user said it.
         problems: What it will be asked, of which it writes the first 32 once more; None for the shipped task.
         traces: Chains that it will read, in place of problems. It writes for their problems where it mostly does not give their answers again as it is
-            asked; not for mechcot's own lines, which say how their author was asked.
+            asked. Lines of mechcot's own say how it was asked where it wrote them, and it is asked so again.
         fields: As for `mechcot.tasks.problems` or `mechcot.traces.load.load_traces`.
         max_tokens: Longest completion.
 
@@ -295,7 +295,7 @@ def loading_in_own_words(
     chains: list[ForeignChain] = []
     if traces is not None:
         if is_own(traces, fields):
-            return loading
+            return _asked_as_written(loading, traces, spec.name)
         chains = read_given(traces, fields=fields, think=loading.asking.think).chains[:TEXTS]
         asked = list({chain.problem.id: chain.problem for chain in chains}.values())
     elif problems is not None:
@@ -307,6 +307,15 @@ def loading_in_own_words(
     if chains and _fits(way.now.reader, chains):
         return loading
     return replace(loading, asking=_said(fitted(way)))
+
+
+def _asked_as_written(loading: LoadOptions, path: Path, author: str) -> LoadOptions:
+    """The options under which a model's own lines were written, where the user says nothing else."""
+    asking = asked_of_authors(path).get(author)
+    if not asking or loading.asking != AS_FOUND:
+        return loading
+    print_notice(f"asked as {path} was written: {asking_options(asking)}")
+    return replace(loading, asking=Asking.from_json(asking))
 
 
 def _fits(reader: Reasoner, chains: Sequence[ForeignChain]) -> bool:

@@ -7,8 +7,8 @@ from mechcot.steering import run as steering_run
 from mechcot.traces import own_words
 from tests.runs.commands import COMMANDS, call
 
-STUDIES = {"compare", "check", "demo"}
-"""They find them in the texts of their own run."""
+STUDIES = {"check", "demo"}
+"""They find them in the texts of their own run; so does `compare`, unless it reads chains of a file."""
 ASK_NOTHING = {"import", "explore", "figures", "steer extract"}
 ASK_NOTHING |= {name for name in COMMANDS if name.startswith(("organism", "problems"))}
 """They read no answers of a model."""

@@ -126,6 +126,21 @@ def test_shipped_models_and_own_lines_are_left_as_they_are(folder, asked, writes
     assert writes == []
 
 
+def test_a_model_is_asked_as_its_own_lines_say(folder, writes, tmp_path, capsys):
+    lines = tmp_path / "own.jsonl"
+    rows = [
+        {"schema": 1, "ids": [], "steps": [], "author": author, "asking": asking}
+        for author, asking in (("other", {"cue": " So"}), ("m", FOUND.to_json()))
+    ]
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert loading_in_own_words(folder, CPU, traces=lines).asking == FOUND
+    said = capsys.readouterr().err
+    assert "own.jsonl was written: --cue ' Hence it is {answer} that'" in " ".join(said.split())
+    given = LoadOptions("cpu", asking=Asking(cue=" Thus"))
+    assert loading_in_own_words(folder, given, traces=lines) is given
+    assert writes == []
+
+
 @pytest.mark.usefixtures("writes")
 def test_a_pair_in_python_is_asked_as_its_first_model_shows(folder):
     pair = load_pair(folder, folder, device="cpu")
