@@ -1,7 +1,7 @@
 r"""Compare two answers, each read whole or not at all.
 
-An answer is taken for the first of these that it is *as a whole*: the letter of a choice, a list, a number with or
-without a unit (`mechcot.text.quantities`), an expression (`mechcot.text.expressions`), a text. What can be read only in part
+An answer is taken for the first of these that it is *as a whole*: the letter of a choice, a time of day or a date
+(`mechcot.text.moments`), a list, a number with or without a unit (`mechcot.text.quantities`), an expression (`mechcot.text.expressions`), a text. What can be read only in part
 is a text, and texts are equal when they are spelled alike: unknown is not equal.
 
 The judgement is symmetric. It is an equivalence except for what an answer leaves open: a bare number equals the number with a
@@ -12,8 +12,10 @@ beside a list.
 import re
 from functools import lru_cache
 
+from mechcot.text.answer_words import CHOICE_WORDS
 from mechcot.text.boxed_answers import boxed, trim, without_point
 from mechcot.text.expressions import bracket_depths
+from mechcot.text.moments import same_moment
 from mechcot.text.numerals import (
     TEXT_COMMAND,
     decimal_comma,
@@ -25,9 +27,14 @@ from mechcot.text.quantities import quantity, same_quantity
 
 _LONGEST = 400
 _MOST = 40  # elements of a list
+_LEAD = rf"(?:{CHOICE_WORDS})(?:\s+(?:is|ist|est|es|é|è))?[\s_:：-]*"
 _CHOICE = re.compile(
-    r"(?:(?:the )?(?:correct )?(?:answer|choice|option|alternative)(?:\s+is)?[\s_:-]*)?"
+    rf"(?:{_LEAD})?"
     r"(?:[(\[{]\s*([a-z])\s*[)\]}]|([a-z]))\s*(?:[).:\]]?|[).:]\s+(?P<said>\S.*)|(?<=[)\]])\s+(?P<told>(?!(?:and|or|nor)\b)\S.*)|\s+\((?P<meant>[^()]{2,}|\d)\))"
+)
+_SAID_FIRST = re.compile(rf"(?P<said>[^()]*\w\w[^()]*?)\s*\((?:{_LEAD})?(?P<letter>[a-j])\)")
+_LETTERS = re.compile(
+    r"[(\[{]?(?P<list>\(?[a-j]\)?(?:(?:\s*[,;&/+、，]\s*(?:and\s+)?|\s+(?:and\s+)?)\(?[a-j]\)?)+)[)\]}]?|(?P<word>[a-j]{2,})"
 )
 _BRACKETS = {"(": ")", "[": "]", "{": "}", r"\{": r"\}", r"\langle": r"\rangle", r"\lbrace": r"\rbrace"}  # fmt: skip
 _SETS = frozenset({"", "{", r"\{", r"\lbrace"})
@@ -69,28 +76,41 @@ def _plain(text: str) -> str:
     text = re.sub(r"^(?:approximately|about|roughly|exactly|\\approx|\\sim|≈|~)\s*", "", text)
     text = trim(text).rstrip(";").strip('"')
     quoted = re.fullmatch(r"'([^']+)'", text)
-    return (quoted[1] if quoted else text).casefold()
+    text = re.sub(r"^(?:#|№|[nN][ro°º]\.?)\s*(?=\d)", "", quoted[1] if quoted else text)
+    return text.replace("İ", "i").casefold()  # whose own dot would stay behind the i
 
 
 def _same(left: str, right: str, *, depth: int) -> bool:
     """Return whether two different texts say the same."""
     if max(len(left), len(right)) > _LONGEST:
         return _spelled(left) == _spelled(right)
-    letters = _choice(left), _choice(right)
-    if letters[0] and letters[1]:
-        said = letters[0][1], letters[1][1]
-        return letters[0][0] == letters[1][0] and (
-            not all(said) or _spelled(said[0]) == _spelled(said[1])
-        )
+    chosen = _same_choice(left, right)
+    if chosen is not None:
+        return chosen
     if _spelled(left) == _spelled(right) or _bare(left) == _bare(right):
         return True
-    left, right = _sides(left, right)
-    commas = _comma(left, right)
-    if commas is not None:
-        return commas
-    if depth < 3 and (verdict := _lists(left, right, depth)) is not None:
+    verdict = same_moment(left, right)
+    if verdict is None:
+        left, right = _sides(left, right)
+        verdict = _comma(left, right)
+    if verdict is None and depth < 3:
+        verdict = _lists(left, right, depth)
+    if verdict is not None:
         return verdict
     return same_quantity(quantity(left), quantity(right))
+
+
+def _same_choice(left: str, right: str) -> bool | None:
+    """Whether two answers choose the same letter, or letters; None where not both are choices."""
+    here, there = _choice(left), _choice(right)
+    if here and there:
+        said = here[1], there[1]
+        return here[0] == there[0] and (not all(said) or _spelled(said[0]) == _spelled(said[1]))
+    a, b = _LETTERS.fullmatch(left), _LETTERS.fullmatch(right)
+    if a and b and (a["list"] or b["list"]):  # two words are words
+        first, second = (sorted(re.findall("[a-j]", each[0].replace("and", ""))) for each in (a, b))
+        return first == second
+    return None
 
 
 @lru_cache(maxsize=65536)
@@ -109,10 +129,12 @@ def _bare(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def _choice(text: str) -> tuple[str, str] | None:
-    """The letter of a choice and what it says, from `(B)`, `B.`, `option B`, `Choice_B`, `B) Paris`."""
-    match = _CHOICE.fullmatch(unwrapped(text))
+    """The letter of a choice and what it says, from `(B)`, `B.`, `option B`, `Choice_B`, `B) Paris`, `Paris (B)`."""
+    plain = unwrapped(text)
+    match = _CHOICE.fullmatch(plain)
     if match is None:
-        return None
+        match = _SAID_FIRST.fullmatch(plain)
+        return match and (match["letter"], match["said"])
     return match[1] or match[2], match["said"] or match["told"] or match["meant"] or ""
 
 

@@ -89,6 +89,12 @@ DENIAL = re.compile(
 )
 
 
+CHOICE_WORDS = (
+    rf"(?:(?:the|la|le|el|il|o|a|die|das|de|den)\s+)?(?:{'|'.join(row.noun for row in _WORDINGS)}|"
+    r"(?:(?:correct|right|best|richtige|bonne|juiste|правильный|doğru)\s+)?(?:choice|option|alternative|alternativ[ea]?|"
+    r"opción|opção|opcja|optie|opzione|möglichkeit|proposition|вариант|варіант|seçenek|şık|lựa chọn|phương án|pilihan|विकल्प|选项|選項|選択肢|선택지|보기))"
+)
+"""Pattern of what may stand in front of the letter of a choice."""
 _MARK = r"(?:\*\*|__|\*|`|\")?"
 _COLON = r"\s*[:\uff1a=\uff1d]|[^\S\n]+[-\u2014\u2013](?=\s)|[^\S\n]*\u2014"
 _ASKED = r"(?:\s+(?:to|for|of)\s+[^.\n:=?]{1,80}?)?"

@@ -1,8 +1,8 @@
 r"""Read numbers as people write them: `1,200.50`, `$18`, `3/4`, `1 3/4`, `1.5e3`, `½`, `３．５`, `17th`.
 
 `spelled_plainly` first rewrites typography (other scripts' digits, full-width characters, vulgar fractions, roots,
-superscripts, LaTeX spacing) into ASCII and plain LaTeX. `read_number` then takes the *whole* text or nothing. White space never joins digits: `12 34` is no
-number, and `1 3/4` is a mixed one. One comma without three digits behind it (`3,5`) is a decimal or a list: `read_number` does not decide it, `decimal_comma` gives the decimal.
+superscripts, LaTeX spacing) into ASCII and plain LaTeX. `read_number` then takes the *whole* text or nothing. White space and apostrophes join groups of three
+digits alone: `1 000` is a number, `12 34` is none, and `1 3/4` is a mixed one. One comma without three digits behind it (`3,5`) is a decimal or a list: `read_number` does not decide it, `decimal_comma` gives the decimal.
 """
 
 import re
@@ -28,18 +28,18 @@ _SIGNS = {
     "\u00b0": r"^\circ ", "\u066b": ".", "\u066c": ",", "\u066a": "%", "\u3001": ", ", "\u2003": " ", "\u00a0": " ", "\u3000": " ",
     "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2009": "\u2009", "\u202f": "\u202f",
 }  # fmt: skip
-_COMPATIBLE = ("<fraction>", "<wide>", "<narrow>", "<font>")
+_COMPATIBLE = ("<fraction>", "<wide>", "<narrow>", "<font>", "<circle>")
 _UP = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 _DOWN = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
-_DIGITS = r"(?:[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d?(?:,\d{2})+,\d{3}|\d+)(?:\.\d*)?|\.\d+"
+_DIGITS = r"(?:[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d{0,2}(?:(?: \d{3})+|(?:'\d{3})+)|[1-9]\d?(?:,\d{2})+,\d{3}|\d+)(?:\.\d*)?|\.\d+"
 _PLAIN = re.compile(
     rf"(?P<sign>[-+]?)\s?(?P<digits>{_DIGITS})"
     r"(?:[eE](?P<e>[-+]?\d{1,3})|\s*(?:\\times|\\cdot|\*|x)\s*10\s*\^\s*(?:\{(?P<p>[-+]?\d{1,3})\}|(?P<q>[-+]?\d{1,3})))?"
 )
 _POWER = re.compile(r"(?P<sign>[-+]?)\s?10\s*\^\s*(?:\{([-+]?\d{1,3})\}|([-+]?\d{1,3}))")
 _EUROPEAN = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+,\d+|[-+]?\d{1,3}(?:\.\d{3}){2,}")
-_COMMA = re.compile(r"[-+]?\d+,\d+")
+_COMMA = re.compile(r"[-+]?(?:\d+|\d{1,3}(?: \d{3})+),\d+")
 _PARTS = r"(?:(?P<a>\d{1,30})\s*/\s*(?P<b>\d{1,30})|\\frac\s*\{\s*(?P<c>-?\d{1,30})\s*\}\s*\{\s*(?P<d>\d{1,30})\s*\})"
 _FRACTION = re.compile(
     rf"(?P<sign>[-+]?)\s*(?:(?P<whole>\d{{1,30}})(?:\s+|\s*(?=\\frac)))?{_PARTS}"
@@ -55,6 +55,20 @@ _SPELLED = re.compile(
     rf"(?:{_ONES.replace(' ', '|')}|{_TENS.replace(' ', '|')}|hundred|thousand|million|billion|a(?= hundred)|and|[\s-])+",
     re.IGNORECASE,
 )
+_ORDINALS = "third fourth fifth sixth seventh eighth ninth tenth"
+_PARTS_OF = {
+    **dict.fromkeys(("half", "halves"), 2), **dict.fromkeys(("quarter", "quarters"), 4),
+    **{f"{word}{s}": n for n, word in enumerate(_ORDINALS.split(" "), start=3) for s in ("", "s")},
+}  # fmt: skip
+_COUNT = rf"(?:{'|'.join(word for word in CARDINALS if word != 'zero')})"
+_SHARE = re.compile(
+    rf"(?:(?P<whole>{_COUNT})[\s-]and[\s-](?=an?[\s-]|{_COUNT}[\s-]))?(?:(?P<parts>{_COUNT}|a)[\s-]|(?=half$))(?P<of>{'|'.join(_PARTS_OF)})",
+    re.IGNORECASE,
+)
+_HAN_DIGITS = {**{c: n for n, c in enumerate("零一二三四五六七八九")}, "〇": 0, "两": 2, "兩": 2}
+_HAN_POWERS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+_HAN_NUMBER = f"[{''.join(_HAN_DIGITS | _HAN_POWERS)}]{{1,30}}"
+_HAN = re.compile(rf"(?P<sign>[负負])?(?:(?P<below>{_HAN_NUMBER})分之)?(?P<above>{_HAN_NUMBER})")
 _POWERS = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 _RECURRING = re.compile(
     r"(?P<sign>[-+]?)(?P<whole>\d{0,30})\.(?P<once>\d{0,30}?)"
@@ -164,13 +178,13 @@ def _number(plain: str) -> Fraction | None:
 
 
 def _worded(plain: str) -> Fraction | None:
-    """Numbers in English words, ordinals, and groups of thousands with points."""
+    """Numbers in English words or Chinese characters, ordinals, and groups of thousands with points."""
     if _SPELLED.fullmatch(plain):
         return _in_words(plain.lower())
-    if match := _ORDINAL.fullmatch(plain):
-        return Fraction(match[1])
-    if match := _RECURRING.fullmatch(plain):
-        return _recurring(match)
+    forms = ((_SHARE, _share), (_HAN, _in_characters), (_ORDINAL, lambda match: Fraction(match[1])), (_RECURRING, _recurring))  # fmt: skip
+    for pattern, value in forms:
+        if match := pattern.fullmatch(plain):
+            return value(match)
     if _EUROPEAN.fullmatch(plain):
         return Fraction(plain.replace(".", "").replace(",", "."))
     return None
@@ -198,6 +212,43 @@ def _in_words(plain: str) -> Fraction | None:
     return Fraction(total + group)
 
 
+def _share(match: re.Match[str]) -> Fraction | None:
+    """The value of a fraction in words: `two thirds`, `half`, `one and a half`."""
+    whole = _in_words(match["whole"].lower()) if match["whole"] else Fraction(0)
+    parts = _in_words(match["parts"].lower()) if match["parts"] else Fraction(1)
+    if whole is None or parts is None:
+        return None
+    return whole + parts / _PARTS_OF[match["of"].lower()]
+
+
+def _in_characters(match: re.Match[str]) -> Fraction | None:
+    """The value of a number in Chinese characters, a fraction too: `二十五`, `二〇二四`, `三分之一`."""
+    below, above = match["below"], match["above"]
+    parts = [_of_characters(text) for text in (above, below or "一")]
+    if parts[0] is None or not parts[1]:
+        return None
+    value = Fraction(parts[0], parts[1])
+    return -value if match["sign"] else value
+
+
+def _of_characters(text: str) -> int | None:
+    """A whole number in Chinese characters, digit by digit or with its powers of ten; None where they make none."""
+    if not set(text) & _HAN_POWERS.keys():
+        return int("".join(str(_HAN_DIGITS[character]) for character in text))
+    total, group, digit = 0, 0, 0
+    for character in text:
+        power = _HAN_POWERS.get(character)
+        if power is None:
+            if digit:
+                return None
+            digit = _HAN_DIGITS[character]
+        elif power < 10**4:
+            group, digit = group + (digit or 1) * power, 0
+        else:
+            total, group, digit = total + (group + digit) * power, 0, 0
+    return total + group + digit
+
+
 def _may_follow(group: int, value: int) -> bool:
     """Return whether a smaller number may follow: `forty` `two`, `hundred` `five`; not `two` `three`."""
     return group % 100 == 0 or (group % 100 >= 20 and group % 10 == 0 and value < 10)
@@ -205,7 +256,9 @@ def _may_follow(group: int, value: int) -> bool:
 
 def _decimal(match: re.Match[str]) -> Fraction:
     exponent = int(match["e"] or match["p"] or match["q"] or 0)
-    value = Fraction(match["digits"].replace(",", "").removesuffix(".")) * Fraction(10) ** exponent
+    value = (
+        Fraction(re.sub("[, ']", "", match["digits"]).removesuffix(".")) * Fraction(10) ** exponent
+    )
     return -value if match["sign"] == "-" else value
 
 
@@ -230,4 +283,4 @@ def decimal_comma(text: str) -> Fraction | None:
     plain = spelled_plainly(text)
     if len(plain) > _LONGEST or not _COMMA.fullmatch(plain) or _number(plain) is not None:
         return None
-    return Fraction(plain.replace(",", "."))
+    return Fraction(plain.replace(" ", "").replace(",", "."))

@@ -16,7 +16,7 @@ from mechcot.text.numerals import (
 )
 from mechcot.text.unit_words import NONE, PERCENT, UnitWord, converted, unit
 
-_CURRENCY = re.compile(r"(?P<sign>[-+]?)\s*(?P<money>us\$|[$€£¥₹₩₽]|(?:usd|eur|gbp|rs\.?|inr|rmb)(?=[\s\d]))\s*(?P<rest>[-+]?[\d.].*)", re.IGNORECASE | re.DOTALL)  # fmt: skip
+_CURRENCY = re.compile(r"(?P<sign>[-+]?)\s*(?P<money>[a-z]{1,2}\$|[$€£¥₹₩₽]|(?:usd|eur|gbp|rs\.?|inr|rmb)(?=[\s\d]))\s*(?P<rest>[-+]?[\d.].*)", re.IGNORECASE | re.DOTALL)  # fmt: skip
 _BEHIND = re.compile(
     rf"(?P<value>(?=.*\d).*?(?:[\d.}}\])!]|(?=\s*{TEXT_COMMAND}\{{)))(?P<gap>\s*)(?P<unit>(?:{TEXT_COMMAND}\{{[^{{}}]*\}}(?:\^(?:\d|\{{-?\d\}}))?|\^\\circ\s*[cf]?|%|[^\W\d_]|[$€£¥₹₩₽¢])[^\d\\{{}}()=+*<>]*(?:\^(?:\d|\{{-?\d\}}))?\.?)",
     re.IGNORECASE | re.DOTALL,
@@ -88,7 +88,9 @@ def _compound(text: str) -> Quantity | None:
 
 def _priced(match: re.Match[str], text: str) -> Quantity:
     """A number behind a sign of money: `$5`, `$5 million`, `$5 dollars`."""
-    inner = quantity(match["sign"] + match["rest"])
+    rest = match["sign"] + match["rest"]
+    value = decimal_comma(rest)
+    inner = quantity(rest) if value is None else Quantity(value, rest, text)
     money = unit(match["money"].rstrip(".")) or NONE
     if inner.unit.name in {"", money.name}:
         return replace(inner, unit=replace(money, factor=inner.unit.factor))

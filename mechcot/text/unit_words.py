@@ -67,7 +67,8 @@ _SMALL = frozenset({"of", "in", "on", "at", "by", "per", "an", "a", "the", "for"
 _FRACTIONAL = re.compile(r"(?:[a-z]+teen|[a-z]*ty|[a-z]*(?:six|seven|eigh|nin|ten|eleven|twelf|hundred|thousand|illion))ths?|[a-z]+tieths?")  # fmt: skip
 _ILLIONS = re.compile(r"[a-z]+illi(?:on|ard)e?n?s?")
 _MONEY = {
-    "$": "dollar", "us$": "dollar", "usd": "dollar", "buck": "dollar", "dollar": "dollar", "€": "euro", "eur": "euro", "euro": "euro",
+    "$": "dollar", "us$": "dollar", "usd": "dollar", "buck": "dollar", "dollar": "dollar", "r$": "real", "brl": "real", "real": "real", "reais": "real",
+    **dict.fromkeys(["a$", "c$", "ca$", "nz$", "hk$", "s$", "nt$"], "dollar"), "€": "euro", "eur": "euro", "euro": "euro",
     "£": "pound", "gbp": "pound", "quid": "pound", "¥": "yen", "yen": "yen", "jpy": "yen", "円": "yen", "₹": "rupee", "rs": "rupee",
     "rupee": "rupee", "inr": "rupee", "元": "yuan", "yuan": "yuan", "rmb": "yuan", "cny": "yuan", "₩": "won", "won": "won", "원": "won",
     "₽": "ruble", "ruble": "ruble", "cent": "cent", "¢": "cent", "penny": "cent", "pennie": "cent", "pence": "penny",
@@ -79,7 +80,9 @@ _MINOR = {
     "penny": ("pound", Fraction(1, 100)),
 }
 _DEGREES = frozenset({r"^\circ", "degree", "degrees", "deg"})
-_PERCENT = frozenset({"%", "percent", "per cent", "percentage", "pct", "percentage points"})
+_PERCENT = frozenset({"%", "percent", "per cent", "percentage", "pct", "percentage points"}) | _words(
+    "prozent pourcent procent procenta procentů proc prosent prosenttia процент процента процентов відсоток відсотка відсотків"
+) | {"pour cent", "por ciento", "por cento", "per cento", "phần trăm"}  # fmt: skip
 _TEMPERATURE = re.compile(
     r"(?:(?:\^\\circ|degrees?|deg)\s*(?P<scale>c|f|celsius|fahrenheit|centigrade)|(?P<bare>celsius|fahrenheit|centigrade))"
 )
@@ -138,7 +141,10 @@ def _measure_or_noun(plain: str, *, marked: bool, glued: bool) -> UnitWord | Non
     if not _PHRASE.fullmatch(plain):
         return None
     if _is_measure(plain) and not set(re.findall(r"\b[a-z]\b", plain)) - _LETTERS:
-        return UnitWord(name=_singular(plain), measured=True, sure=marked or _is_sure(plain))
+        area = not glued and re.fullmatch(r"m\^\{?[23]\}?", plain) is not None
+        return UnitWord(
+            name=_singular(plain), measured=True, sure=marked or area or _is_sure(plain)
+        )
     if (glued and plain.isascii() and plain not in _SYMBOLS) or not _is_noun_phrase(plain):
         return None
     return UnitWord(name=_singular(plain))
@@ -147,7 +153,12 @@ def _measure_or_noun(plain: str, *, marked: bool, glued: bool) -> UnitWord | Non
 def _is_sure(plain: str) -> bool:
     """Return whether a unit of measure holds a word that cannot be a product of variables."""
     speed = re.match(r"m\s?/\s?s\b", plain) is not None
-    return speed or any(len(word) > 3 or word in _SYMBOLS for word in _WORD.findall(plain))
+    return speed or any(word in _SYMBOLS or _is_word(word) for word in _WORD.findall(plain))
+
+
+def _is_word(text: str) -> bool:
+    """Return whether letters are a word (`cup`), not a product of variables."""
+    return len(text) > 3 or (len(text) == 3 and re.search(r"[aeiouy]", text) is not None)
 
 
 def _named(plain: str) -> UnitWord | None:

@@ -1,13 +1,15 @@
 import threading
+from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
+from babel.dates import format_date
 from hypothesis import given, settings, strategies as st
 
 from mechcot.text.answers import same_answer, trim
 from mechcot.text.numerals import read_number
 from mechcot.text.quantities import number_only, uncounted
-from mechcot.text.unit_words import unit
+from mechcot.text.unit_words import LOCALES, unit
 
 SAME = [
     ("∛8", "2"),
@@ -189,6 +191,43 @@ SAME = [
     ("\\begin{pmatrix}1\\\\[4pt]2\\end{pmatrix}", "\\begin{pmatrix}1\\\\2\\end{pmatrix}"),
 ]
 SAME += [
+    ("1 000", "1000"),
+    ("12\u00a0345,5", "12345.5"),
+    ("1'000", "1000"),
+    ("2 500 €", "2500"),
+    ("12 m²", "12"),
+    ("1/2 cup", "0.5"),
+    ("②", "2"),
+    ("Ⓑ", "B"),
+    ("Paris (option C)", "C"),
+    ("C) Paris", "Paris (C)"),
+    ("A, C and D", "ACD"),
+    ("(A) and (C)", "C, A"),
+    ("respuesta C", "(C)"),
+    ("die richtige Antwort B", "B"),
+    ("вариант C", "C"),
+    ("三分之一", "1/3"),
+    ("二十五", "25"),
+    ("二〇二四", "2024"),
+    ("一万二千三百", "12300"),
+    ("负三", "-3"),
+    ("two thirds", "2/3"),
+    ("one and a half", "3/2"),
+    ("half", "0.5"),
+    ("25 Prozent", "25%"),
+    ("R$ 15,50", "15.5"),
+    ("#5", "№ 5"),
+    ("İstanbul", "istanbul"),
+    ("2:30 PM", "14:30"),
+    ("14h30", "2:30 p.m."),
+    ("9:05", "09:05"),
+    ("2:30", "2:30 pm"),
+    ("May 3rd, 2020", "3 May 2020"),
+    ("2020年5月3日", "2020-05-03"),
+    ("05/03/2020", "3. Mai 2020"),
+    ("May 3", "May 3, 2020"),
+]
+SAME += [
     ("the red cup", "red cup"),
     ("A red cup.", "the red cup"),
     ("the United States of America", "United States of America"),
@@ -307,7 +346,22 @@ DIFFERENT = [
     ("1 3/4", "13/4"),
     ("-1 1/2", "-11/2"),
     ("12 34", "1234"),
-    ("1 000", "1000"),
+    ("1 0000", "10000"),
+    ("1000 000", "1000000"),
+    ("0 120", "120"),
+    ("3m^2", "3"),
+    ("2:30", "14:30"),
+    ("2:30 pm", "2:30 am"),
+    ("3 May 2020", "3 May 2021"),
+    ("5/3/2020", "3/5/2020"),
+    ("2020-05-03", "2020-05-04"),
+    ("cad", "acd"),
+    ("A, C and D", "AC"),
+    ("Paris (B)", "C"),
+    ("三分之一", "3"),
+    ("一三十", "13"),
+    ("third", "1/3"),
+    ("R$ 15", "US$ 15"),
     ("1 2", "12"),
     ("1 2", "3"),
     ("3 4", "7"),
@@ -586,3 +640,24 @@ def test_units_are_converted_outside_the_main_thread_too():
     thread.start()
     thread.join()
     assert seen == [True]
+
+
+# Vietnamese counts months, Hebrew glues a preposition to them, Greek letters are read as mathematics, Urdu has a comma of its own.
+@pytest.mark.parametrize("locale", sorted(set(LOCALES.split()) - {"vi", "he", "el", "ur"}))
+def test_dates_of_every_language_are_days(locale):
+    shared = {("pl", 11), ("hr", 10)}  # the name of another month in another language
+    for month in range(1, 13):
+        day = date(2021, month, 2 * month)
+        text = format_date(day, "long", locale=locale)
+        assert same_answer(text, day.isoformat()) or (locale, month) in shared, text
+        assert not same_answer(text, (day + timedelta(days=1)).isoformat())
+        assert not same_answer(text, day.replace(year=2022).isoformat())
+
+
+@given(st.times(), st.times())
+def test_times_of_day_are_equal_where_they_are_the_same_minute(one, other):
+    for hour in {0, *range(13, 24)}:  # hours that say which half of the day they mean
+        there = other.replace(hour=hour)
+        same = (one.hour, one.minute) == (there.hour, there.minute)
+        assert same_answer(f"{one:%I:%M %p}", f"{there:%H:%M}") == same
+    assert same_answer(f"{one:%I:%M}", f"{one:%H:%M}") or one.hour in {0, *range(13, 24)}
