@@ -20,7 +20,7 @@ ruler: $(STAMP)
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q -m "not slow"
 
-# Whole commands: types and axes are checked at every call by `make test`, and would take as long again here.
+# Whole commands: axes are checked at every call by `make test`, and would take as long again here.
 test-slow: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q -m slow --jaxtyping-packages=
 

@@ -1,20 +1,25 @@
-"""Checks types at every call of the package: names of axes where a signature has them, plain types elsewhere.
+"""Checks the axes of arrays at every call of the package: of the arguments, results and fields whose types name any.
 
-The hook of jaxtyping wraps every function thrice to follow the names of axes, and most signatures have none. Protocols are left to pyright:
-at run time they ask an object for every property, and one of those may load a tokenizer. So are functions within functions: each call of the outer
-one would compile their checks anew.
+Plain types are left to pyright, which reads the whole package. Where a signature names axes, the one wrapper here replaces the three of jaxtyping,
+and only the hints that name them are checked. A type with a protocol in it is left to pyright, too: at run time protocols ask an object for every
+property, and one of those may load a tokenizer. So are functions within functions: each call of the outer one would compile their checks anew.
 """
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
-from typing import Any, ForwardRef, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import jaxtyping
 from beartype import beartype
+from beartype.roar import BeartypeCallHintViolation
+from jaxtyping._storage import clear_treeflatten_memo, pop_shape_memo, push_shape_memo, shape_str
 
 follow_axes = jaxtyping.jaxtyped
 _LOCAL = "<locals>"
+
+clear_treeflatten_memo()  # sets what every check of an array would look for in vain
 
 
 def _parts(hint: Any) -> Iterator[Any]:
@@ -25,11 +30,8 @@ def _parts(hint: Any) -> Iterator[Any]:
 
 
 def _names_axes(hint: Any) -> bool:
-    """Whether a hint has an array, or a name that jaxtyping has to look up."""
     return any(
-        isinstance(part, str | ForwardRef)
-        or (inspect.isclass(part) and issubclass(part, jaxtyping.AbstractArray))
-        for part in _parts(hint)
+        inspect.isclass(part) and issubclass(part, jaxtyping.AbstractArray) for part in _parts(hint)
     )
 
 
@@ -37,19 +39,39 @@ def _has_protocol(hint: Any) -> bool:
     return any(getattr(part, "_is_protocol", False) for part in _parts(hint))
 
 
+def _one_length_per_name(function: Callable) -> Callable:
+    checking = beartype(function)
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **options: Any) -> Any:
+        __tracebackhide__ = True
+        lengths = push_shape_memo({})
+        try:
+            return checking(*args, **options)
+        except BeartypeCallHintViolation as e:
+            raise jaxtyping.TypeCheckError(f"{e}\n{shape_str(lengths)}") from e
+        finally:
+            pop_shape_memo()
+
+    return wrapper
+
+
 def _checked(function: Callable, typechecker: Callable) -> Callable:
     hints = function.__annotations__
-    function.__annotations__ = {k: Any if _has_protocol(v) else v for k, v in hints.items()}
-    if any(_names_axes(hint) for hint in function.__annotations__.values()):
+    axes = {k: v for k, v in hints.items() if _names_axes(v) and not _has_protocol(v)}
+    if not axes:
+        return function
+    function.__annotations__ = axes
+    if inspect.isgeneratorfunction(function):  # it begins after its call has ended
         wrapper = follow_axes(function, typechecker=typechecker)
     else:
-        wrapper = beartype(function)
+        wrapper = _one_length_per_name(function)
     function.__annotations__ = wrapper.__annotations__ = hints
     return wrapper
 
 
 def checked(*, typechecker: Callable) -> Callable[[Any], Any]:
-    """A decorator that checks types, in place of `jaxtyping.jaxtyped`."""
+    """A decorator that checks axes, in place of `jaxtyping.jaxtyped`."""
 
     def decorate(item: Any) -> Any:
         if isinstance(item, classmethod | staticmethod):
