@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pytest
 from beartype import beartype
-from jaxtyping import Float, TypeCheckError
+from jaxtyping import Float, Int, TypeCheckError
+from jaxtyping._storage import get_shape_memo, pop_shape_memo, push_shape_memo
 
 from mechcot.stats.proportions import _phi
+from tests import typecheck
 from tests.typecheck import checked
 
 LINE = Float[np.ndarray, " item"]
@@ -60,3 +63,20 @@ def test_the_fields_of_a_value_are_checked():
     assert made("a", np.zeros(2), np.ones(2)).other.sum() == 2
     with pytest.raises(TypeCheckError, match="item=2"):
         made("a", np.zeros(2), np.ones(3))
+
+
+@pytest.mark.parametrize("axes", ["a b", "a a", "*a b", "#a b", "2 b", "_ b", "... b"])
+@pytest.mark.parametrize("kind", [Float, Int])
+def test_the_short_way_says_what_jaxtyping_says(axes, kind):
+    hint = kind[np.ndarray, axes]
+    shapes = [(2, 3), (3, 3), (3,), (2, 3), (2, 4), (1, 3), (2, 2, 3), ()]
+    values = [np.zeros(shape, dtype) for shape in shapes for dtype in (float, int)]
+    for first, second in product([*values, 2.0], repeat=2):
+        said = []
+        for way in (isinstance, lambda value, hint: typecheck._slowly(hint, value)):
+            push_shape_memo({})
+            try:
+                said.append([way(first, hint), way(second, hint), get_shape_memo()[:2]])
+            finally:
+                pop_shape_memo()
+        assert said[0] == said[1], (first, second)

@@ -14,12 +14,44 @@ from typing import Any, Literal, get_args, get_origin
 import jaxtyping
 from beartype import beartype
 from beartype.roar import BeartypeCallHintViolation
-from jaxtyping._storage import clear_treeflatten_memo, pop_shape_memo, push_shape_memo, shape_str
+from jaxtyping._array_types import _MetaAbstractArray, _NamedDim
+from jaxtyping._storage import (
+    clear_treeflatten_memo,
+    get_shape_memo,
+    pop_shape_memo,
+    push_shape_memo,
+    shape_str,
+)
 
 follow_axes = jaxtyping.jaxtyped
 _LOCAL = "<locals>"
 
 clear_treeflatten_memo()  # sets what every check of an array would look for in vain
+_slowly = _MetaAbstractArray.__instancecheck__
+_right: set[tuple[type, Any]] = set()
+"""Types of arrays with plain names of axes only, and a precision that was seen to be of that type."""
+
+
+def _is_array(hint: Any, value: Any) -> bool:
+    """What jaxtyping would say, without its copies of what is known, where only lengths are left to compare."""
+    if type(value) is hint.array_type and (hint, value.dtype) in _right:
+        known = get_shape_memo()[0]
+        named = [(dim.name, length) for dim, length in zip(hint.dims, value.shape, strict=False)]
+        lengths = dict(named)
+        if len(named) == len(hint.dims) == len(value.shape) == len(lengths) and all(
+            known.get(name, length) == length for name, length in named
+        ):
+            known.update(lengths)
+            return True
+    right = _slowly(hint, value)
+    if right and all(
+        type(dim) is _NamedDim and not dim.broadcastable and not dim.treepath for dim in hint.dims
+    ):
+        _right.add((hint, value.dtype))
+    return right
+
+
+_MetaAbstractArray.__instancecheck__ = _is_array
 
 
 def _parts(hint: Any) -> Iterator[Any]:
