@@ -18,11 +18,11 @@ ruler: $(STAMP)
 	$(BIN)/mechcot ruler --quick --out artifacts/ruler-quick
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:nbmake -n 2 --dist loadfile --no-loadscope-reorder -q -m "not slow"
 
 # Whole commands: axes are checked at every call by `make test`, and would take as long again here.
 test-slow: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q -m slow --jaxtyping-packages=
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:nbmake -n 2 --dist loadgroup -q -m slow --jaxtyping-packages=
 
 check-notebooks: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --nbmake -q notebooks
