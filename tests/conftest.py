@@ -112,6 +112,13 @@ LONG = (
 """Files that take longest start first, so that no worker is left alone with one at the end."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m slow` imports no file without the word."""
+    if config.option.markexpr != "slow" or collection_path.suffix != ".py":
+        return None
+    return "slow" not in collection_path.read_text(encoding="utf-8") or None
+
+
 def pytest_collection_finish() -> None:
     """What was imported stays: no collection of garbage looks at it again."""
     gc.collect()
