@@ -220,7 +220,9 @@ def import_(
     )
     if found.left_out:
         typer.echo(found.notice(), err=True)
-    typer.echo(f"{count_of(len(found.chains), 'trace')} in {out}")
+    problems_of = len({chain.problem.id for chain in found.chains})
+    of = "" if problems_of == len(found.chains) else f" of {count_of(problems_of, 'problem')}"
+    typer.echo(f"{count_of(len(found.chains), 'trace')}{of} in {out}")
 
 
 @writes("organism chains")

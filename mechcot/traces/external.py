@@ -121,13 +121,14 @@ def read_chains(
         except AsksOtherwise as error:
             others.append(error)
             continue
-        own = is_line(record) or _is_trace(record)
-        name = (
-            None if own else _id(record, named(record, fields or {}, where=where), where=where)[0]
-        )
+        repeats = "filter" in record
+        if not (is_line(record) or _is_trace(record)):
+            given = named(record, fields or {}, where=where)
+            counted = repeats or given.get("sample", record.get("sample")) is not None
+            name = _id(record, given, where=where)[0]
+            chains = [collected.sampled(chain, name=name, counted=counted) for chain in chains]
         for chain in chains:
-            chain = chain if own or chain.problem.id == name else collected.sampled(chain)
-            collected.add(chain, where=where, repeats="filter" in record)
+            collected.add(chain, where=where, repeats=repeats)
     if others:
         raise UserError(asks_otherwise(others, of=f"{count_of(count_read, 'record')} of {path}"))
     if not collected.chains:
@@ -193,10 +194,21 @@ class _Kept:
         self._asked: dict[str, tuple[str, Problem]] = {}
         self._nameless: dict[tuple[str, str], str] = {}
 
-    def sampled(self, chain: ForeignChain) -> ForeignChain:
-        """A chain of a record that names no problem, as one more sample of the problem that asks the same."""
-        asked = chain.problem.question, chain.problem.answer
-        name = self._nameless.setdefault(asked, chain.problem.id)
+    def sampled(self, chain: ForeignChain, *, name: str | None, counted: bool) -> ForeignChain:
+        """A chain as one more sample of a problem that was there before, where its record does not say which sample it is.
+
+        Args:
+            chain: The chain.
+            name: The problem that its record names. Where it names none, or another one's, the problem is the one that asks the same.
+            counted: Whether the record says which sample it is.
+        """
+        if chain.problem.id == name:
+            _, before = self._seen.get((name, chain.sample), ("", chain))
+            if counted or before == chain or not _ask_the_same(before.problem, chain.problem):
+                return chain
+        else:
+            asked = chain.problem.question, chain.problem.answer
+            name = self._nameless.setdefault(asked, chain.problem.id)
         more = (f"{n}.{chain.sample}".removesuffix(".") for n in count(1))
         sample = next(one for one in chained([chain.sample], more) if (name, one) not in self._seen)
         return replace(chain, problem=replace(chain.problem, id=name), sample=sample)
@@ -213,12 +225,16 @@ class _Kept:
                 "or several chains for one problem each have a `sample` of their own"
             )
         place, problem = self._asked.setdefault(chain.problem.id, (where, chain.problem))
-        if (problem.question, problem.answer) != (chain.problem.question, chain.problem.answer):
+        if not _ask_the_same(problem, chain.problem):
             raise UserError(
                 f"{where}: the problem {problem.id!r} has another question or answer on {line_of(place)}"
             )
         self.chains.append(chain)
         self.places.append(where)
+
+
+def _ask_the_same(one: Problem, other: Problem) -> bool:
+    return (one.question, one.answer) == (other.question, other.answer)
 
 
 def foreign_chains(

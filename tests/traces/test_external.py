@@ -167,6 +167,24 @@ def test_several_chains_of_one_problem_are_told_apart_by_their_sample(tmp_path):
         load_chains(write(tmp_path, record | {"sample": 1}, record | {"sample": 1}))
 
 
+def test_records_of_one_problem_that_differ_are_its_samples(tmp_path):
+    record = {"id": "a", "question": "q", "answer": "4"}
+    lines = [
+        *(record | {"chain": chain} for chain in "cd"),
+        record | {"chain": "c", "rollout": 2},
+        record | {"generations": ["c", "d"]},
+        record | {"id": "b", "chain": "c"},
+    ]
+    found = load_chains(write(tmp_path, *lines))
+    assert [(each.problem.id, each.sample) for each in found] == [
+        *(("a", ""), ("a", "1"), ("a", "2"), ("a", "0"), ("a", "1.1")),
+        ("b", ""),
+    ]
+    twice = write(tmp_path, *(record | {"sample": 1, "chain": chain} for chain in "cd"))
+    with pytest.raises(UserError, match="each have a `sample` of their own"):
+        load_chains(twice)
+
+
 def test_records_that_name_no_problem_and_ask_the_same_are_samples_of_one(tmp_path):
     first, other = ({"question": q, "answer": "4"} for q in ("q", "other"))
     lines = [first | {"chain": chain} for chain in "cde"] + [

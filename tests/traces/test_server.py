@@ -235,10 +235,11 @@ def test_a_server_that_dies_stops_the_run_and_the_rest_is_asked_later(tmp_path):
         def die(asked):
             if len(server.asked) <= 3:
                 return plain(asked)
+            if len(server.asked) == 4:
+                threading.Thread(target=server.stop).start()
             return "cut"
 
         server.answer = die
-        threading.Timer(0.3, server.stop).start()
         with pytest.raises(UserError, match=r"does not answer \(.*the same command resumes"):
             write(server, tmp_path / "r", n=8, retries=3, workers=2)
     with serving(plain) as again:
