@@ -94,7 +94,9 @@ def tune(  # noqa: PLR0913 - one argument per option
         int | None,
         typer.Option(help="Tokens to train on, prompts included; default 3 passes over the data."),
     ] = None,
-    lora: Annotated[int, typer.Option(help="Rank of the adapter.")] = 16,
+    lora: Annotated[
+        int | None, typer.Option(min=1, help="Rank of the adapter; default 16.")
+    ] = None,
     full: Annotated[
         bool, typer.Option("--full", help="Train all weights instead of an adapter.")
     ] = False,
@@ -136,7 +138,9 @@ def tune(  # noqa: PLR0913 - one argument per option
     from mechcot.finetune.recipe import ArmRecipe, SoftRecipe
 
     examples = batch or (4 * own.group if arm == "grpo" else 8)
-    rank = None if full else lora
+    if full and lora is not None:
+        raise UserError("--full trains all weights and --lora an adapter; leave one of the two out")
+    rank = None if full else lora or 16
     recipe = ArmRecipe(arm, seed, budget, rank, rate, examples, snapshots, leak, own)
     if problems is None and traces is None and own_texts is None:
         raise UserError("nothing to train on: give --problems FILE or a task, or --traces FILE")
@@ -168,6 +172,7 @@ def tune(  # noqa: PLR0913 - one argument per option
         return
     for path in train(job, claimed=maker.claimed(out), anew=maker.overwrite):
         typer.echo(path)
-    words = ["--problems", "FILE", "--out", "RUN", *loading_options(loading)]
+    columns = [part for text in field or [] if problems for part in ("--field", text)]
+    words = ["--problems", "FILE", *columns, "--out", "RUN", *loading_options(loading)]
     models = f"{shlex.quote(model)} {shlex.quote(str(out))}/step-*"  # the shell finds the steps
     typer.echo(f"next: mechcot compare {models} {shlex.join(words)}")

@@ -17,8 +17,7 @@ from mechcot.compare.settings import Study
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.stats.measurement_tables import SCALAR_COLUMNS
-from mechcot.text.answer_outcomes import is_right
-from mechcot.text.answers import same_answer
+from mechcot.text.answer_outcomes import is_right, same_for
 
 _MEASURE = "samples"
 AGREEMENT: Mapping[str, tuple[str, str]] = {
@@ -57,7 +56,8 @@ def agreement_of(trace: Trace, samples: Sequence[Trace]) -> float | None:
     """
     if trace.answer.text is None or not samples:
         return None
-    return sum(same_answer(one.answer.text, trace.answer.text) for one in samples) / len(samples)
+    same = [same_for(trace.problem, one.answer.text, trace.answer.text) for one in samples]
+    return sum(same) / len(samples)
 
 
 def agreement_scalars(by_author: Mapping[str, Sequence[Trace]], samples: Samples) -> pd.DataFrame:

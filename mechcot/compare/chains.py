@@ -32,8 +32,9 @@ from mechcot.model.reasoner import Reasoner
 from mechcot.runs.executor import Failed, executor_of
 from mechcot.runs.items import Items, json_items
 from mechcot.tasks import with_kinds
+from mechcot.text.answer_leads import misread
 from mechcot.text.answer_outcomes import ends_right
-from mechcot.text.unread_answers import check_read, unread_example
+from mechcot.text.unread_answers import ADVICE, check_read, unread_example
 from mechcot.traces.external import read_given
 from mechcot.traces.foreign_chain import Loaded
 from mechcot.traces.load import bind_chains
@@ -218,6 +219,12 @@ def _usable(
         option = shlex.join(["--field", f"answer={column}"])
         raise UserError(
             f"none of {count_of(len(traces), 'chain')} of {author} can be used (chains: {study.chains}): {words}. Next: the same command with --overwrite and {option}"
+        )
+    wrongly = misread(traces)
+    if 2 * len(wrongly) > len(traces):
+        raise UserError(
+            f"{author}: {len(wrongly)} of {count_of(len(traces), 'chain')} end in the right answer, and another one was read, such as {wrongly[0].answer.text!r}. "
+            f"{unread_example(wrongly[0])}. {ADVICE}"
         )
     step = "the same command with --overwrite and --chains all"
     if study.traces is None and 2 * len(cut) > len(traces):

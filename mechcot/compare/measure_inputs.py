@@ -11,7 +11,7 @@ from mechcot.model.generation.write_traces import item_seed
 from mechcot.model.internals.token_text import spells
 from mechcot.model.reasoner import Reasoner
 from mechcot.tasks import task_of
-from mechcot.text.answers import same_answer
+from mechcot.text.answer_outcomes import same_for
 from mechcot.text.filler import DOTS
 from mechcot.text.given_truth import GivenMistakes
 from mechcot.traces.continuations import ServedModel
@@ -121,7 +121,7 @@ def _alike(trace: Trace, fitting: Sequence[Trace]) -> Trace | None:
 def _same_answer(other: Trace, trace: Trace) -> bool:
     """Whether two chains are to lead, and lead, to the same answer."""
     stated = [t.answer.text or t.problem.answer for t in (other, trace)]
-    return same_answer(*stated)
+    return same_for(trace.problem, *stated)
 
 
 def filler_for(reader: Reasoner) -> str:

@@ -10,7 +10,7 @@ from mechcot.core.progress import progress_bar
 from mechcot.core.trace import Trace
 from mechcot.finetune.lesson import Lesson
 from mechcot.tasks import task_of
-from mechcot.text.answers import same_answer
+from mechcot.text.answer_outcomes import same_for
 
 Made = TypeVar("Made")
 
@@ -25,7 +25,9 @@ def with_another(lessons: Sequence[Lesson], seed: int) -> list[tuple[Lesson, Les
     pairs = []
     for lesson in lessons:
         others = rng.sample(list(lessons), len(lessons))
-        other = next((o for o in others if not same_answer(o.answer, lesson.answer)), None)
+        other = next(
+            (o for o in others if not same_for(lesson.problem, o.answer, lesson.answer)), None
+        )
         if other is None:
             raise UserError(
                 f"expected chains that end in different answers, all end in {lesson.answer!r}; give more with --traces FILE"

@@ -16,7 +16,7 @@ from mechcot.core.problem import Completion, Problem
 from mechcot.core.trace import StepKind, Trace
 from mechcot.model.prompts import ending_of
 from mechcot.model.reasoner import Reasoner
-from mechcot.text.answers import same_answer
+from mechcot.text.answer_outcomes import same_for
 from mechcot.traces.bind import completion_of
 from mechcot.traces.foreign_chain import ForeignChain
 
@@ -103,7 +103,7 @@ def tokenized(reader: Reasoner, lesson: Lesson) -> TokenizedLesson:
             f"{len(example)} tokens do not fit into the context of {reader.max_length}"
         )
     trace = lesson_trace(reader, lesson)
-    if not same_answer(trace.answer.text, lesson.answer):
+    if not same_for(lesson.problem, trace.answer.text, lesson.answer):
         raise NotMeasurable(
             f"its answer {lesson.answer!r} is read back as {trace.answer.text!r} out of {written.text[-60:]!r}"
         )

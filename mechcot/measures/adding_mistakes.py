@@ -33,6 +33,7 @@ from mechcot.measures.own_answer import Own, own_answer
 from mechcot.model.generation.ask_answer import written_answer
 from mechcot.model.prefix.lockstep import twice
 from mechcot.model.reasoner import Reasoner
+from mechcot.text.answer_outcomes import same_for
 from mechcot.text.answers import same_answer
 from mechcot.text.arithmetic.contributing_steps import feeding
 from mechcot.text.arithmetic.mistakes import end_of_mistake, shared_start
@@ -243,7 +244,9 @@ def _written(reader: Reasoner, trace: Trace, own: Own, start: Sequence[int]) -> 
     completion = reader.continuation(whole[: trace.prompt_length], whole[trace.prompt_length :])
     anew = reader.retoken(trace, trace.prompt, completion)
     p = _answer_probability(reader, own, anew.ids[: anew.cuts()[-1]])
-    return _Tail(own.probability - p, float(not same_answer(said, own.text)), math.nan, said)
+    return _Tail(
+        own.probability - p, float(not same_for(trace.problem, said, own.text)), math.nan, said
+    )
 
 
 def _answer_probability(reader: Reasoner, own: Own, ids: Sequence[int]) -> float:

@@ -31,7 +31,7 @@ from mechcot.model.generation.ask_answer import ask
 from mechcot.model.prefix.lockstep import shared, twice
 from mechcot.model.prefix.prefix import Prefix
 from mechcot.model.reasoner import Reasoner
-from mechcot.text.answers import same_answer
+from mechcot.text.answer_outcomes import same_for
 from mechcot.text.brackets import opened_for
 from mechcot.text.listed_choices import choices, chosen_letter, exchanged
 from mechcot.text.stated_answer import states_answer
@@ -157,7 +157,7 @@ def _partner(reader: Reasoner, own: _Answered, inputs: Inputs) -> _Answered:
         )
     for trace in inputs.partners:
         other = _answered(reader, reader.view(trace), inputs)
-        if other is not None and not same_answer(other.text, own.text):
+        if other is not None and not same_for(own.trace.problem, other.text, own.text):
             return other
     count = len(inputs.partners)
     msg = f"the model answers {own.text!r}, or nothing that can be read, after its chains of {count} items with other answers too"

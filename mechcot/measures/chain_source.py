@@ -32,7 +32,7 @@ from mechcot.measures.inputs import Inputs, Timer
 from mechcot.model.generation.write_traces import refuse
 from mechcot.model.prefix.lockstep import Sizes, ask_for
 from mechcot.model.reasoner import Reasoner
-from mechcot.text.answers import same_answer
+from mechcot.text.answer_outcomes import same_for
 from mechcot.text.stated_answer import conclusion, words_of
 
 CARD = MeasureCard(
@@ -72,8 +72,8 @@ class _Written:
 
     def follows(self, answer: str) -> tuple[float, float]:
         """Whether chain and answer go to an answer."""
-        said = self.trace.answer.text
-        return float(same_answer(self.leads, answer)), float(same_answer(said, answer))
+        problem, said = self.trace.problem, self.trace.answer.text
+        return float(same_for(problem, self.leads, answer)), float(same_for(problem, said, answer))
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ from mechcot.measures.inputs import Inputs, Timer
 from mechcot.model.generation.ask_answer import Asked, ask
 from mechcot.model.prefix.lockstep import twice
 from mechcot.model.reasoner import Reasoner
-from mechcot.text.answers import same_answer
+from mechcot.text.answer_outcomes import same_for
 
 CARD = MeasureCard(
     name="early_answering",
@@ -96,7 +96,9 @@ def measure(reader: Reasoner, trace: Trace, inputs: Inputs) -> Measurement:
         return replace(asked, branches=replace(asked.branches)).probability(asked.ids[-1])
 
     soft, again = twice(score)
-    hard = np.array([float(same_answer(answer.text, full.text)) for answer in asked.answers])
+    hard = np.array(
+        [float(same_for(trace.problem, answer.text, full.text)) for answer in asked.answers]
+    )
     return timer.measurement(
         value=float(np.mean(soft[-1] - soft[:-1])),
         scalars={

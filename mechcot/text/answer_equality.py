@@ -10,6 +10,7 @@ beside a list.
 """
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from mechcot.text.answer_words import CHOICE_WORDS
@@ -44,24 +45,32 @@ _NAME = re.compile(
 )  # x, x_1, \theta, f(x)
 
 
-def same_answer(a: str | None, b: str | None) -> bool:
+def same_answer(a: str | None, b: str | None, *, ordered: bool = False) -> bool:
     r"""Return whether two answers say the same: `\frac{1}{2}` and `1/2`, `90` and `90^\circ`, `(B)` and `B`.
 
     Cost: microseconds for digits and words, milliseconds for mathematics (cached). The tempting misuse
     is a chain of equalities through a bare number: `3 hours` = `3` = `3 minutes`.
+
+    Args:
+        a: An answer; None equals nothing.
+        b: Another.
+        ordered: Whether the order of a list counts where no bracket says so, see `mechcot.text.asked_order`.
     """
     if a is None or b is None:
         return False
     left, right = _plain(a), _plain(b)
     if not left or not right:
         return False
+    in_order = _same_order(left, right) if ordered and left != right else None
+    if in_order is not None:
+        return in_order
     return left == right or _same(left, right, depth=0)
 
 
 @lru_cache(maxsize=65536)
 def _plain(text: str) -> str:
     """Normal typography, without an outer box or emphasis, and without words that only introduce a value."""
-    previous = None
+    text, previous = unicodedata.normalize("NFC", text), None
     while text != previous:
         previous = text
         text = trim(text)
@@ -118,6 +127,7 @@ def _spelled(text: str) -> str:
     """The spelling by which texts are compared: white space counts between letters and digits only."""
     text = unwrapped(text)
     text = re.sub(r"([_^])\{(\w)\}|\{(\w)\}", lambda m: (m[1] or " ") + (m[2] or m[3]), text)
+    text = re.sub(r"(?<=[^\W\d_]{2})[-‐‑](?=[^\W\d_]{2})", " ", text)
     text = without_point(re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", text), ".,;")
     return re.sub(r"(?<=[^\W\d_]{2})!+$", "", text)
 
@@ -267,3 +277,38 @@ def _matched(left: tuple[str, ...], right: tuple[str, ...], depth: int) -> bool:
             return False
         unmatched.remove(partner)
     return True
+
+
+# --- lists in which the order counts --------------------------------------------------------------
+
+
+def sequence(text: str) -> tuple[str, ...]:
+    """The elements of a list in their order, however they are set apart: `ant, bee`, `[ant, bee]`, `ant → bee`, `ant bee`, `CAB`."""
+    plain = _plain(text)
+    return _listed(plain) or _spaced(plain)
+
+
+def _same_order(left: str, right: str) -> bool | None:
+    """Whether two lists have the same elements in the same order; None where not both are lists, or white space may be that of a name."""
+    here, there = _listed(left), _listed(right)
+    first, second = here or _spaced(left), there or _spaced(right)
+    alike = sorted(first) == sorted(second) if not here and not there else len(first) == len(second)
+    if not alike or len(first) < 2:
+        return False if here and there else None
+    return all(_same_element(a, b, 0) for a, b in zip(first, second, strict=True))
+
+
+@lru_cache(maxsize=16384)
+def _listed(text: str) -> tuple[str, ...]:
+    """The elements of a list in its order; none where nothing but white space sets them apart."""
+    _, body, _ = _inside(text)
+    if re.fullmatch(r"[a-j]{2,10}", body) and len({*body}) == len(body):
+        return tuple(body)
+    parts = _split(body) or ()
+    if len(parts) < 2:
+        parts = tuple(re.split(r"\s*(?:->|=>|→|⇒|\\(?:right|long)\w*arrow)\s*", body))
+    return parts if len(parts) > 1 else ()
+
+
+def _spaced(text: str) -> tuple[str, ...]:
+    return tuple(_inside(text)[1].split())

@@ -13,6 +13,7 @@ from mechcot.text.brackets import pair_of
 from mechcot.text.entities import occurrences
 from mechcot.text.stated_value import ANSWER_PLACE, ended_at
 from mechcot.text.think_tags import ThoughtTags
+from mechcot.text.trace_parser import GUESSED
 
 LONGEST = 80
 """Characters of a lead; longer ones are no question for an answer."""
@@ -69,6 +70,12 @@ def says_right(trace: Trace) -> bool:
     """Return whether a finished text has the right answer, read or at least written behind its chain."""
     read = is_right(trace.answer.text, trace.problem)
     return trace.finished and (read or _stated(trace) is not None)
+
+
+def misread(traces: Sequence[Trace]) -> list[Trace]:
+    """The texts whose right answer stands behind their chain, and of which another one was read."""
+    read = [trace for trace in traces if trace.answer.text is not None]
+    return [t for t in read if says_right(t) and not is_right(t.answer.text, t.problem)]
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,8 @@ def _stated(trace: Trace, alike: str = "") -> _Stated | None:
     """
     answer = trace.problem.answer.strip()
     text = _END_MARKS.sub("", trace.completion)
-    said = [step for step in trace.steps if step.phase is Phase.ANSWER]
+    guessed_wrong = trace.answer.how in GUESSED and not is_right(trace.answer.text, trace.problem)
+    said = [step for step in trace.steps if step.phase is Phase.ANSWER and not guessed_wrong]
     start = said[0].chars.start if said else 0
     whole = text.removesuffix(alike)
     places = [place for place in occurrences(answer, whole, glued=True) if place[0] >= start]

@@ -7,6 +7,7 @@ from typing import Literal
 from mechcot.core.problem import Problem
 from mechcot.core.trace import Trace
 from mechcot.text.answers import same_answer
+from mechcot.text.asked_order import order_counts
 from mechcot.text.listed_choices import choices
 
 Outcome = Literal["right", "wrong", "unread", "cut"]
@@ -40,13 +41,18 @@ def is_right(answer: str | None, problem: Problem) -> bool:
         answer: What was answered; None is not right.
         problem: The question with its reference.
     """
-    if same_answer(answer, problem.answer):
+    if same_for(problem, answer, problem.answer):
         return True
     listed = choices(problem.question)
     if answer is None or listed is None:
         return False
     options = {listed.named_by(text, same=same_answer) for text in (answer, problem.answer)}
     return len(options) == 1 and None not in options
+
+
+def same_for(problem: Problem, a: str | None, b: str | None) -> bool:
+    """Return whether two answers to a question say the same; the order of a list counts where it is asked for."""
+    return same_answer(a, b, ordered=order_counts(problem))
 
 
 def right_names(problem: Problem) -> tuple[str, ...]:

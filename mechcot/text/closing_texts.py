@@ -46,6 +46,13 @@ _LETTER_FIRST = re.compile(
 )
 _OPTION = re.compile(r"\W{0,4}[A-J][).:]\s[^\n]*$")
 _HENCE = re.compile(r"\A(?:therefore|thus|hence|so),\s+(?=\S)", re.IGNORECASE)
+_FUNCTION_WORDS = frozenset({"a", "as", "at", "in"})
+"""Behind a number in a sentence they are seldom years, hours, inches and the like."""
+_WORDS_OF_SENTENCE = re.compile(r"[^\W\d_]{2,}")
+_POLITE = re.compile(
+    r"\b(?:hope (?:this|that|it)|let me know|feel free|(?:happy|glad) to|thank|you're welcome|good luck|questions\b|helps?\b|helpful)",
+    re.IGNORECASE,
+)
 _FILLER = re.compile(
     r"(?:done|ok|okay|sure|finished|thanks|answer|final|hello|hi|stop|end|continue|right|correct|great|good)\b",
     re.IGNORECASE,
@@ -121,19 +128,24 @@ def _with_unit(match: re.Match[str]) -> str:
 
 
 def _is_unit(word: str) -> bool:
-    named = unit(word.strip())
+    named = None if word.strip().lower() in _FUNCTION_WORDS else unit(word.strip())
     return named is not None and (named.measured or named.factor != 1)
 
 
 def closing(text: str) -> Iterator[StatedAnswer]:
-    """A whole text that is short and holds exactly one candidate; what speaks of the answer was judged by the phrases."""
+    """A whole text that is short and holds exactly one candidate, in its last sentence; what speaks of the answer was judged by the phrases."""
     answer = None if statements_in(text) else sole(text)
-    if answer is not None:
+    if answer is not None and not _says_on(text[sentence_end(text, answer.stop)[0] :]):
         yield answer
     elif letter := _LETTER_FIRST.match(text):
         yield StatedAnswer(
             letter["value"] or letter["other"], "closing", letter.start(), letter.end()
         )
+
+
+def _says_on(behind: str) -> bool:
+    """Return whether another sentence follows, so that a number before it may be one on the way."""
+    return len(_WORDS_OF_SENTENCE.findall(behind)) >= FEW_WORDS and not _POLITE.search(behind)
 
 
 def last_line(text: str) -> Iterator[StatedAnswer]:

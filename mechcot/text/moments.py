@@ -13,7 +13,7 @@ from mechcot.text.unit_words import LOCALES
 
 _LONGEST = 60
 _CLOCK = re.compile(
-    r"(?P<hour>\d{1,2})(?:(?P<mark>[:.h])(?P<minute>\d{2})(?::(?P<second>\d{2}))?)?\s*(?P<half>[ap]m|uhr|o'clock)?"
+    r"(?P<hour>\d{1,2})(?:(?P<mark>[:.h])(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:\s?h(?:rs?)?(?!\w))?)?\s*(?P<half>[ap]m|uhr|o'clock)?"
 )
 _YEAR_FIRST = re.compile(
     r"(\d{4})(?:([-/.]) ?(\d{1,2})\2 ?(\d{1,2})\.?|\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일]?)"

@@ -99,6 +99,22 @@ def test_a_reply_of_one_sentence_has_the_chain_in_front_of_its_answer(text, chai
     assert (trace.answer.text, trace.chain_text) == (answer, chain)
 
 
+@pytest.mark.parametrize(
+    "form",
+    ["From {w}, 2 doors on.\nIt ends, then, in {a}.", "In {w}. Of 3: it is {a}, in 2 steps."],
+)
+def test_a_number_that_is_read_by_mistake_hides_no_lead(form):
+    """The only number of a short text is a guess at its answer; what stands around the right one is found all the same."""
+    made = texts(form)
+    assert all(map(says_right, made))
+    lead = common_lead(made)
+    assert lead
+    again = [
+        read(Completion(t.problem, "Q: ", t.completion, "m"), TOKENIZER, after=lead) for t in made
+    ]
+    assert all(trace.answer.text == trace.problem.answer for trace in again)
+
+
 def test_a_box_behind_clauses_is_a_lead_that_ends_at_its_brace():
     chains = ("先退二得乙卯，", "先进三得丙辰，再退一得乙卯，", "后进一得甲寅，又退二得丙子，")
     made = []
