@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 from pathlib import Path
 from random import Random
 from weakref import WeakKeyDictionary
@@ -18,6 +19,7 @@ from mechcot.organisms import chain_writer, problems as task, vocabulary
 from mechcot.organisms.recipes import Shape
 from mechcot.organisms.training import fresh
 
+os.environ["MECHCOT_CACHE"] = ""  # nothing is known from another test
 settings.register_profile("untimed", deadline=None)  # no test depends on time
 settings.load_profile("untimed")
 collect_rarely()

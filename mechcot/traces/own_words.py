@@ -8,7 +8,7 @@ Of its first texts:
                   default question where the answers asked for, or read, are clearly less often those that the texts state behind it; answers are read
                   behind it where otherwise they are not, or the chain would end elsewhere
 
-What the user says is never replaced.
+What the user says is never replaced. What a model's files and problems decide is found once and kept for the next command (`mechcot.core.user_cache`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +18,13 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from mechcot import tasks
+from mechcot import __version__, tasks
 from mechcot.core.errors import NotMeasurable
 from mechcot.core.notices import print_notice
 from mechcot.core.problem import Problem
+from mechcot.core.store import digest
 from mechcot.core.trace import Trace
+from mechcot.core.user_cache import remembered
 from mechcot.model.answer_cue import NoCue
 from mechcot.model.asking_options import AS_FOUND, Asking
 from mechcot.model.generation.ask_answer import (
@@ -31,6 +33,7 @@ from mechcot.model.generation.ask_answer import (
     without_kinds,
     written_trace,
 )
+from mechcot.model.loading.fingerprints import hash_spec, hash_text_files
 from mechcot.model.loading.options import LoadOptions
 from mechcot.model.loading.spec import ORGANISM, ModelSpec, has_spaced_text, parse_spec
 from mechcot.model.prefix.lockstep import together
@@ -302,11 +305,29 @@ def loading_in_own_words(
         asked = tasks.problems(problems, n=TEXTS, fields=fields)
     else:
         return loading
-    opened = _Opened(spec, loading)
-    way = openable(AskingWay(spec.name, loading.asking, _writes(opened, asked, max_tokens)))
-    if chains and _fits(way.now.reader, chains):
-        return loading
-    return replace(loading, asking=_said(fitted(way)))
+
+    def found() -> dict[str, Any]:
+        opened = _Opened(spec, loading)
+        way = openable(AskingWay(spec.name, loading.asking, _writes(opened, asked, max_tokens)))
+        if chains and _fits(way.now.reader, chains):
+            return {"asking": loading.asking.to_json(), "notes": []}
+        way = fitted(way)
+        return {"asking": way.asking.to_json(), "notes": [*way.notes]}
+
+    read = [(chain.problem.id, chain.text, chain.answer) for chain in chains]
+    kept = remembered("asking", _key(spec, loading, asked, read, max_tokens), found)
+    for note in kept["notes"]:
+        print_notice(note)
+    return replace(loading, asking=Asking.from_json(kept["asking"]))
+
+
+def _key(spec: ModelSpec, loading: LoadOptions, *asked: Any) -> str:
+    """Digest of all that decides how a model is asked; "" where its files do not lie on this machine."""
+    weights = hash_spec(spec)
+    if weights is None or loading.trust_remote_code:
+        return ""
+    how = [loading.device, loading.dtype, loading.asking.to_json()]
+    return digest(__version__, spec.name, weights, hash_text_files(spec), how, repr(asked))
 
 
 def _asked_as_written(loading: LoadOptions, path: Path, author: str) -> LoadOptions:

@@ -141,6 +141,29 @@ def test_a_model_is_asked_as_its_own_lines_say(folder, writes, tmp_path, capsys)
     assert writes == []
 
 
+def test_what_was_found_is_known_to_the_next_command(
+    folder, asked, writes, tmp_path, monkeypatch, capsys
+):
+    kept = tmp_path / "cache"
+    monkeypatch.setenv("MECHCOT_CACHE", str(kept))
+    first = loading_in_own_words(folder, CPU, problems=str(asked))
+    said = capsys.readouterr().err
+    assert loading_in_own_words(folder, CPU, problems=str(asked)) == first
+    assert capsys.readouterr().err == said
+    assert writes == [32, 32]
+    for other in ({"loading": LoadOptions("cpu", dtype="bfloat16")}, {"max_tokens": 99}):
+        loading_in_own_words(folder, **{"loading": CPU, "problems": str(asked), **other})
+    asked.write_text("".join(reversed(asked.read_text().splitlines(keepends=True))))
+    loading_in_own_words(folder, CPU, problems=str(asked))
+    assert writes == [32, 32] * 4, "another precision, length or problem may show other words"
+    for file in kept.rglob("*.json"):
+        file.write_text("{")
+    assert loading_in_own_words(folder, CPU, problems=str(asked)) == first
+    assert writes == [32, 32] * 5, "a damaged file is nothing that is kept"
+    monkeypatch.setenv("MECHCOT_CACHE", str(asked))  # a file: nothing can be kept there
+    assert loading_in_own_words(folder, CPU, problems=str(asked)) == first
+
+
 @pytest.mark.usefixtures("writes")
 def test_a_pair_in_python_is_asked_as_its_first_model_shows(folder):
     pair = load_pair(folder, folder, device="cpu")
