@@ -203,7 +203,7 @@ class _Kept:
             counted: Whether the record says which sample it is.
         """
         if chain.problem.id == name:
-            _, before = self._seen.get((name, chain.sample), ("", chain))
+            _, before = self._seen.get((chain.problem.id, chain.sample), ("", chain))
             if counted or before == chain or not _ask_the_same(before.problem, chain.problem):
                 return chain
         else:
