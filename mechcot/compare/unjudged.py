@@ -29,7 +29,7 @@ from mechcot.model.internals.token_text import merged_token
 from mechcot.model.plain_prompt import INSTRUCTION_SHAPE
 from mechcot.model.reasoner import Reasoner
 from mechcot.stats.chain_use import BOUNDS, ChainUse
-from mechcot.text.answer_leads import SHARE, common_lead, last_numbers_right
+from mechcot.text.answer_leads import SHARE, common_lead, last_numbers_right, misread
 from mechcot.text.answers import same_answer
 from mechcot.text.stated_value import ANSWER_PLACE
 from mechcot.text.unread_answers import unread, unread_example
@@ -46,6 +46,7 @@ _ENOUGH = 64
 """Problems that are proposed where the file has them: most models are decided by then."""
 _OWN_WORDS = "a file whose references are in the model's words"
 _TRAINED_PROMPT = "the prompt that it was trained on: a chat template in its tokenizer's files, or"
+_BEFORE_ANSWER = "what stands before a written answer in place of TEXT:"
 _OWN_TOKEN = (
     "a model that was trained to put a space, a line break or a mark in front of its answer"
 )
@@ -322,10 +323,8 @@ def _fails(
         rewritten = {"fields": tuple((fields | {"answer": column}).items())}
         step = NextStep(rewritten) if column else NextStep(words=_OWN_WORDS)
         return Cause(f"{said}; as the references stand, the model is right in {asked:.0%}", step)
-    lead = common_lead(finished, share=max(SHARE, guess + BOUNDS.margin))
-    if lead and lead.strip() != facts.cue.strip():
-        text = f"the model is right in {asked:.0%} as its answers are read, but most of its texts state the right answer behind {lead!r}"
-        return Cause(text, NextStep(asking={"cue": lead, "answer_after": lead.split("\n")[-1]}))
+    if read := _read_wrongly(finished, accuracy, facts):
+        return read
     cut = len(traces) - len(finished)
     ends = (
         f" of its {count_of(len(finished), 'finished text')} ({cut} more were cut)" if cut else ""
@@ -336,6 +335,25 @@ def _fails(
     if facts.unframed and facts.study.loading.asking.instruction is None:
         words, asking = f"{words}, or {_TRAINED_PROMPT}", _FRAMED
     return Cause(text, NextStep(words=words, asking=asking, doctor=True))
+
+
+def _read_wrongly(
+    finished: Sequence[Trace], accuracy: dict[str, float], facts: RunFacts
+) -> Cause | None:
+    """Right answers that most texts state, and that are not what is read of them."""
+    share = max(SHARE, accuracy["guess"] + BOUNDS.margin)
+    lead, wrongly = common_lead(finished, share=share), misread(finished)
+    text = f"the model is right in {accuracy['with']:.0%} as its answers are read, but"
+    if lead and lead.strip() != facts.cue.strip():
+        text = f"{text} most of its texts state the right answer behind {lead!r}"
+        return Cause(text, NextStep(asking={"cue": lead, "answer_after": lead.split("\n")[-1]}))
+    if len(wrongly) <= share * len(finished):
+        return None
+    text = (
+        f"{text} {len(wrongly)} of {len(finished)} finished texts end in the right answer, and another one was read, such as "
+        f"{wrongly[0].answer.text!r}. {unread_example(wrongly[0])}"
+    )
+    return Cause(text, NextStep(words=_BEFORE_ANSWER, asking={"answer_after": "TEXT"}))
 
 
 def _merged(text: str, finished: Sequence[Trace], facts: RunFacts) -> Cause | None:

@@ -261,6 +261,18 @@ def test_answers_that_are_read_wrongly_are_not_called_wrong():
     assert ahead == f"{NEXT}--n 24 --cue '</think>\\n{said}' --answer-after '{said}' --overwrite"
 
 
+def test_right_answers_in_ever_other_words_that_are_read_wrongly_are_shown():
+    words = ("one has", "they get", "it makes", "we see", "that gives")
+    said = [
+        trace(i, text=f"so.</think>\n{words[i % 5]} {{a}} and the answer is 777") for i in range(24)
+    ]
+    text, ahead = found(said, facts(), **{"with": 0.0, "written": 0.0})
+    assert "but 24 of 24 finished texts end in the right answer" in text
+    assert "another one was read, such as '777'. The text of p0/tiny ends " in text
+    assert ahead.startswith("Next: what stands before a written answer in place of TEXT: mechcot")
+    assert "--answer-after TEXT" in ahead
+
+
 def worded(i: int, said: str, *, reference: str) -> Trace:
     """A text that says something, and a reference that says something else."""
     problem = Problem(f"p{i}", f"What is {i}?", reference)
