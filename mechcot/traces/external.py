@@ -121,14 +121,13 @@ def read_chains(
         except AsksOtherwise as error:
             others.append(error)
             continue
-        repeats = "filter" in record
-        if not (is_line(record) or _is_trace(record)):
-            given = named(record, fields or {}, where=where)
-            counted = repeats or given.get("sample", record.get("sample")) is not None
-            name = _id(record, given, where=where)[0]
-            chains = [collected.sampled(chain, name=name, counted=counted) for chain in chains]
+        own, repeats = is_line(record) or _is_trace(record), "filter" in record
+        given = {} if own else named(record, fields or {}, where=where)
+        counted = own or repeats or given.get("sample", record.get("sample")) is not None
         for chain in chains:
-            collected.add(chain, where=where, repeats=repeats)
+            name = chain.problem.id if own else _id(record, given, where=where)[0]
+            sample = collected.sampled(chain, name=name, counted=counted)
+            collected.add(sample, where=where, repeats=repeats)
     if others:
         raise UserError(asks_otherwise(others, of=f"{count_of(count_read, 'record')} of {path}"))
     if not collected.chains:
@@ -195,7 +194,7 @@ class _Kept:
         self._nameless: dict[tuple[str, str], str] = {}
 
     def sampled(self, chain: ForeignChain, *, name: str | None, counted: bool) -> ForeignChain:
-        """A chain as one more sample of a problem that was there before, where its record does not say which sample it is.
+        """A chain as one more sample of a problem that was there before, where its record does not say which sample it is, or of another author.
 
         Args:
             chain: The chain.
@@ -204,7 +203,9 @@ class _Kept:
         """
         if chain.problem.id == name:
             _, before = self._seen.get((chain.problem.id, chain.sample), ("", chain))
-            if counted or before == chain or not _ask_the_same(before.problem, chain.problem):
+            other = before.author != chain.author
+            known = (counted and not other) or before == chain
+            if known or not _ask_the_same(before.problem, chain.problem):
                 return chain
         else:
             asked = chain.problem.question, chain.problem.answer

@@ -180,6 +180,9 @@ def test_records_of_one_problem_that_differ_are_its_samples(tmp_path):
         *(("a", ""), ("a", "1"), ("a", "2"), ("a", "0"), ("a", "1.1")),
         ("b", ""),
     ]
+    authors = (record | {"chain": "c", "sample": 0, "author": name} for name in ("x", "y"))
+    found = load_chains(write(tmp_path, *authors))
+    assert [(each.author, each.sample) for each in found] == [("x", "0"), ("y", "1.0")]
     twice = write(tmp_path, *(record | {"sample": 1, "chain": chain} for chain in "cd"))
     with pytest.raises(UserError, match="each have a `sample` of their own"):
         load_chains(twice)
