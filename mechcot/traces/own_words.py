@@ -342,9 +342,10 @@ def _asked_as_written(loading: LoadOptions, path: Path, author: str) -> LoadOpti
 def _fits(reader: Reasoner, chains: Sequence[ForeignChain]) -> bool:
     """Whether a model, asked as it is, mostly gives the answers again that chains from elsewhere state."""
     stated = [trace for trace in _bound(reader, chains) if trace.answer.text is not None]
-    again = sum(
-        same_answer(answer_after(reader, trace).text, trace.answer.text) for trace in stated
-    )
+    asking = [partial(answer_after, reader, trace) for trace in stated]
+    answers = together(asking, sizes=[len(trace) for trace in stated], limit=Limit())
+    pairs = zip(answers, stated, strict=True)
+    again = sum(same_answer(answer.text, trace.answer.text) for answer, trace in pairs)
     return bool(stated) and again >= _MOSTLY * len(stated)
 
 
