@@ -243,7 +243,7 @@ def test_an_empty_chain_is_exchanged_for_an_empty_one(bypass):
 def test_without_another_answer_there_is_no_number(base, traces, monkeypatch):
     with pytest.raises(NotMeasurable, match="no other item was given that has another answer"):
         chain_exchange.measure(base, traces[0], Inputs(answer_tokens=2))
-    monkeypatch.setattr(chain_exchange, "same_answer", lambda *_: True)
+    monkeypatch.setattr(chain_exchange, "same_for", lambda *_: True)
     with pytest.raises(NotMeasurable, match="after its chains of 2 items with other answers too"):
         chain_exchange.measure(
             base, traces[0], Inputs(partners=tuple(traces[1:3]), answer_tokens=2)
