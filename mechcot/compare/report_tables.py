@@ -163,7 +163,7 @@ def accuracy_frame(
         author: Who wrote the headline's chains; None for each model's own.
         seed: Seed of the study, for intervals where an item is not just right or wrong.
     """
-    headline = "own chain, answer asked for" if author is None else f"{author}'s chain"
+    headline = "own chain, answer asked for" if author is None else f"chain of {author}"
     rows = []
     for name in names:
         for condition, writer, scalar in (

@@ -43,7 +43,7 @@ def reliability_figure(
             hovertemplate=f"{plain(str(name))}<br>confidence %{{x:.2f}}<br>right %{{y:.2f}} of %{{customdata}}<extra></extra>",
         )
     sure = float(bins["confidence"].min())
-    room = max(0.06 * (1 - sure), 0.003)
+    room = 0.06 * max(1 - sure, 0.002)
     least = min(sure, float(bins["low"].min()))
     figure.update_xaxes(
         title=f"share of {samples} further texts with the answer given"

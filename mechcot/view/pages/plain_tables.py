@@ -201,7 +201,7 @@ def novelty_table(frame: pd.DataFrame) -> Table:
 
 def own_chains_table(frame: pd.DataFrame) -> Table:
     """One row per measure, one column per pair of author and reader."""
-    pairs = [f"{row['author']}’s chains, read by {row['reader']}" for row in rows_of(frame)]
+    pairs = [f"chains of {row['author']}, read by {row['reader']}" for row in rows_of(frame)]
     named = frame.assign(pair=pairs)
     return _crossed(
         named, "measure", "pair", lambda r: estimate_column()(r) if r else numeric(DASH)
