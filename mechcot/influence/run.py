@@ -103,6 +103,7 @@ def run_influence(
                 if score is not None:
                     scores[name].append(score)
         table = pd.DataFrame(steps)
+        _check_heard(table, [trace for trace, _ in kept])
         stacked = {name: np.array(mine) if mine else empty for name, mine in scores.items()}
         result = nan_to_none(
             {
@@ -122,6 +123,20 @@ def run_influence(
         write_json(out / "influence.json", result)
         write_text(out / "index.html", influence_page(result))
         return result
+
+
+def _check_heard(table: pd.DataFrame, traces: Sequence[Trace]) -> None:
+    """See that a step somewhere got attention that can be compared.
+
+    Raises:
+        UserError: None did.
+    """
+    if len(table) and table["received"].notna().any():
+        return
+    many = count_of(len(traces), "chain")
+    raise UserError(
+        f"no step of {many} has a later one that could listen to it; give chains of two steps or more"
+    )
 
 
 def step_rows(

@@ -1,5 +1,6 @@
 """Received attention: oracle, identity, planted effect, and the folder."""
 
+import json
 import weakref
 from dataclasses import replace
 from itertools import pairwise
@@ -235,3 +236,14 @@ def test_traces_without_steps_are_told(readers, tmp_path):
     path.write_text('{"question": "brief : c: 3 ; find c ?", "chain": "", "answer": "3"}\n')
     with pytest.raises(UserError, match=r"none of 1 trace can be read: .*no steps"):
         run_influence(readers[:1], load_traces(path, readers[0]), out=tmp_path / "out", seed=0)
+
+
+def test_chains_of_one_step_are_refused(readers, tmp_path):
+    path = tmp_path / "chains.jsonl"
+    row = {"answer": "3", "chain": "so finally b= 3 ."}
+    rows = [row | {"question": f"brief chart {i} : b ?"} for i in range(3)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    traces = load_traces(path, readers[0])
+    with pytest.raises(UserError, match="no step of 3 chains has a later one"):
+        run_influence(readers[:1], traces, out=tmp_path / "out", seed=0)
+    assert not (tmp_path / "out" / "index.html").exists()
