@@ -11,7 +11,7 @@ mechcot.influence.top_receiver_heads.
 Relative mass comes first because a later target sees more text: with even attention a model without any interest would seem to ignore whatever comes late.
 1 is what a step of this length at this distance receives on average in the other traces, both models together. The question
 and the first token (attention sink) are no sources; the answer's own attention stands beside, as `answer`. By kind: mean over the steps of a kind
-in a trace, then over traces, whose intervals are bootstrapped over traces. "Ignored" steps often just come after the answer, so every number
+in a trace, then over the traces of a problem, and over problems, over which intervals are bootstrapped. "Ignored" steps often just come after the answer, so every number
 is also given before and after the first statement of the right answer (that statement itself counts as before; chains that never state it
 count in neither).
 
@@ -109,6 +109,7 @@ def run_influence(
             {
                 "models": names,
                 "n": len(kept),
+                "problems": int(table["problem"].nunique()),
                 "unstated": int(table.loc[table["place"] == UNSTATED, "trace"].nunique()),
                 "left_out": left_out,
                 "missing": lacking,
@@ -164,6 +165,7 @@ def step_rows(
         {
             "reader": reader,
             "trace": trace.id,
+            "problem": trace.problem.id,
             "step": step.index,
             "kind": step.kind.value,
             "place": _place(step.index, right),
@@ -202,13 +204,14 @@ def attention_by_kind(
     """Mean received attention of every kind, by model and stratum, and after - before.
 
     Returns:
-        Rows with `model` (a name, or `change`), `kind`, `stratum`, `mean`, `low`, `high`, `n` (traces that have such a step).
+        Rows with `model` (a name, or `change`), `kind`, `stratum`, `mean`, `low`, `high`, `n` (problems of which a chain has such a step).
     """
     rows = []
     for stratum in STRATA:
         part = table if stratum == "all" else table[table["place"] == stratum]
         part = part.dropna(subset=["received"])
-        items = part.groupby(["kind", "trace", "reader"])["received"].mean().unstack("reader")
+        items = part.groupby(["kind", "trace", "problem", "reader"])["received"].mean()
+        items = items.groupby(["kind", "problem", "reader"]).mean().unstack("reader")
         for kind in sorted(items.index.get_level_values("kind").unique()):
             wide = items.loc[kind].dropna()
             if not len(wide):

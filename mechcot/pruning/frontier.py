@@ -14,7 +14,12 @@ from mechcot.core.trace import Trace
 from mechcot.core.wording import count_of
 from mechcot.model.generation.ask_answer import LONGEST_ANSWER
 from mechcot.model.reasoner import Reasoner
-from mechcot.pruning.accuracy_by_share import POINT_COLUMNS, accuracy_by_share, truth_rows
+from mechcot.pruning.accuracy_by_share import (
+    accuracy_by_share,
+    agreements_of,
+    points_of,
+    truth_rows,
+)
 from mechcot.pruning.run import SHARES, PruneSettings, item, readable
 from mechcot.stats.measurement_tables import rows_of
 
@@ -64,7 +69,7 @@ class Frontier(Displayed):
         """One line an order, one panel an executor."""
         from mechcot.view.figures.pruning_frontier import pruning_frontier
 
-        return pruning_frontier(rows_of(self.table), n=self.n)
+        return pruning_frontier(rows_of(self.table), n=int(self.table["n"].max()))
 
 
 @checked
@@ -115,15 +120,11 @@ def frontier(
         raise UserError(
             f"none of {count_of(len(traces), 'trace')} can be pruned: {'; '.join(sorted(set(reasons.values())))}"
         )
-    points = pd.DataFrame(
-        [row for entry in items for row in entry["points"]], columns=list(POINT_COLUMNS)
-    )
-    agreements = [row for entry in items for row in entry["agreements"]]
     return Frontier(
         model=reader.name,
         by=settings.by,
         n=len(items),
-        table=accuracy_by_share(points, reference=settings.by, seed=seed),
-        needed=pd.DataFrame(truth_rows(agreements, seed=seed)),
+        table=accuracy_by_share(points_of(items), reference=settings.by, seed=seed),
+        needed=pd.DataFrame(truth_rows(agreements_of(items), seed=seed)),
         left_out=reasons,
     )

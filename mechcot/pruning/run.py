@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from typing_extensions import TypedDict
 
 from mechcot.core.card import Need
@@ -28,7 +27,12 @@ from mechcot.model.generation.ask_answer import LONGEST_ANSWER
 from mechcot.model.internals.capabilities import lacks
 from mechcot.model.loading.preflight import preflight, rendered
 from mechcot.model.reasoner import Reasoner
-from mechcot.pruning.accuracy_by_share import POINT_COLUMNS, accuracy_by_share, truth_rows
+from mechcot.pruning.accuracy_by_share import (
+    accuracy_by_share,
+    agreements_of,
+    points_of,
+    truth_rows,
+)
 from mechcot.pruning.rankings import CHOICES, Ranking, overlap, rankings
 from mechcot.pruning.removal import EXECUTORS, deletion_effects
 from mechcot.runs.executor import SERIAL, Executor
@@ -183,8 +187,8 @@ def whole_chain_line(result: Mapping[str, Any]) -> str:
     whole = next((row for row in result["frontier"] if row["share"] == 1.0), None)
     if whole is None:
         return ""
-    right = round(whole["accuracy"] * whole["n"])
-    line = f"behind the whole chain {right} of {count_of(whole['n'], 'answer')} {'is' if whole['n'] == 1 else 'are'} right"
+    right, n = whole["right"], whole["answers"]
+    line = f"behind the whole chain {right} of {count_of(n, 'answer')} {'is' if n == 1 else 'are'} right"
     return line if right else f"{line}, so that pruning says nothing; `mechcot check` says why"
 
 
@@ -347,11 +351,8 @@ def _write(
     settings: PruneSettings,
     out: Path,
 ) -> dict[str, Any]:
-    points = pd.DataFrame(
-        [row for entry in items for row in entry["points"]], columns=list(POINT_COLUMNS)
-    )
+    points = points_of(items)
     table = accuracy_by_share(points, reference=settings.by, seed=settings.seed)
-    agreements = [row for entry in items for row in entry["agreements"]]
     result = nan_to_none(
         {
             "schema": _SCHEMA,
@@ -359,11 +360,12 @@ def _write(
             "by": settings.by,
             "keep": settings.keep,
             "n": len(items),
+            "problems": int(points["problem"].nunique()),
             "left_out": list(left_out),
             "missing": dict(lacking),
             "never_right": sum(entry["first_right"] is None for entry in items),
             "frontier": json.loads(table.to_json(orient="records")),
-            "truth": truth_rows(agreements, seed=settings.seed),
+            "truth": truth_rows(agreements_of(items), seed=settings.seed),
         }
     )
     write_bytes(out / "points.parquet", points.to_parquet(index=False))

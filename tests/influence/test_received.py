@@ -157,6 +157,7 @@ def frame(change: float) -> pd.DataFrame:
     for trace in range(12):
         for step, kind in enumerate(["summary", "verification", "verification"]):
             base = {"trace": str(trace), "step": step, "kind": kind, "answer": 1.0}
+            base["problem"] = base["trace"]
             base["place"] = "before" if step < 2 else "after"
             value = rng.random()
             planted = change if kind == "verification" else 0.0
@@ -176,6 +177,16 @@ def test_a_planted_change_of_one_kind_is_found_in_it_alone(change):
     assert changes["summary", "all"]["mean"] == 0.0
     assert ("summary", "after") not in changes
     assert all(row["low"] <= row["mean"] <= row["high"] for row in rows)
+
+
+def test_several_chains_of_one_problem_are_one_item():
+    """Copies of a chain make no interval narrower; a problem with many chains weighs as much as one with one."""
+    once = frame(-0.25)
+    copies = [once[once["trace"] == "3"].assign(trace=f"3.{i}") for i in range(5)]
+    often = pd.concat([once, *copies])
+    found = (attention_by_kind(each, models=("one", "two"), seed=0) for each in (once, often))
+    for one, other in zip(*found, strict=True):
+        assert one == pytest.approx(other, nan_ok=True)
 
 
 @pytest.fixture(scope="module")

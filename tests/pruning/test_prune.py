@@ -16,9 +16,23 @@ from mechcot.model.generation.ask_answer import answer_after
 from mechcot.model.reasoner import Reasoner
 from mechcot.organisms.ground_truth import first_right_step, graph, step_graph
 from mechcot.organisms.unused_steps import write_unused
+from mechcot.pruning.accuracy_by_share import (
+    accuracy_by_share,
+    agreements_of,
+    points_of,
+    truth_rows,
+)
 from mechcot.pruning.rankings import METHODS, overlap, rankings
 from mechcot.pruning.removal import delete_steps, dropped, kept_ids, mask_steps
-from mechcot.pruning.run import PruneSettings, _points, _pruned, run_pruning, whole_chain_line
+from mechcot.pruning.run import (
+    PruneSettings,
+    _points,
+    _pruned,
+    item,
+    readable,
+    run_pruning,
+    whole_chain_line,
+)
 from mechcot.traces.external import load_chains
 from mechcot.traces.load import load_traces
 
@@ -147,9 +161,24 @@ def test_the_folder_holds_frontier_traces_and_page(ran, traces):
     assert result["n"] == 2
     right = round(full["accuracy"].iloc[0] * 2)
     assert f"the whole chain {right} of 2 answers are right" in whole_chain_line(result)
-    poor = {"frontier": [{"share": 1.0, "accuracy": 0.0, "n": 12}]}
+    poor = {"frontier": [{"share": 1.0, "right": 0, "answers": 12}]}
     assert whole_chain_line(poor).endswith("so that pruning says nothing; `mechcot check` says why")
-    assert whole_chain_line({"frontier": [{"share": 0.5, "accuracy": 1.0, "n": 12}]}) == ""
+    assert whole_chain_line({"frontier": [{"share": 0.5, "right": 12, "answers": 12}]}) == ""
+
+
+def test_several_chains_of_one_problem_are_one_item(reader, traces):
+    """Copies of a chain make no interval narrower; a problem with many chains weighs as much as one with one."""
+    settings, every = PruneSettings(keep=0.5, by="suppression"), readable(reader, traces)[1]
+    items = [item(reader, trace, every=every, settings=settings) for trace in traces]
+    copies = [*items, *[items[0]] * 3]
+    once, often = (
+        accuracy_by_share(points_of(each), reference="suppression", seed=0)
+        for each in (items, copies)
+    )
+    columns = ["accuracy", "low", "high", "lead", "lead_low", "lead_high", "kept", "n"]
+    pd.testing.assert_frame_equal(once[columns], often[columns])
+    assert set(often["answers"]) == {len(copies)}
+    assert truth_rows(agreements_of(items), seed=0) == truth_rows(agreements_of(copies), seed=0)
 
 
 def test_a_second_run_reads_nothing_anew(ran, reader, traces, monkeypatch):

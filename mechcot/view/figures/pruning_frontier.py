@@ -41,7 +41,7 @@ def pruning_frontier(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
 
     Args:
         rows: `executor`, `method`, `share`, `kept`, `accuracy`, `low`, `high`.
-        n: Number of traces.
+        n: Number of problems.
     """
     executors = [name for name in _TITLES if any(row["executor"] == name for row in rows)]
     figure = make_subplots(
@@ -72,7 +72,7 @@ def pruning_frontier(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
     return titled(
         figure,
         "How much of the chain can go before the answer does?",
-        f"mean over n = {count_of(n, 'trace')}; bands: pointwise 95 % intervals of the two closures",
+        f"mean over n = {count_of(n, 'problem')}; bands: pointwise 95 % intervals of the two closures",
         height=500,
         top=135,
     )
@@ -118,7 +118,7 @@ def recovered(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
 
     Args:
         rows: `method`, `precision`, `recall` and their `_low` and `_high`.
-        n: Number of traces.
+        n: Number of problems.
     """
     figure = make_subplots(
         rows=1,
@@ -164,7 +164,7 @@ def recovered(rows: Sequence[Mapping[str, Any]], *, n: int) -> go.Figure:
     return titled(
         figure,
         "Are the kept steps the ones the answer needs?",
-        f"as many tokens kept as the needed steps have; mean over n = {count_of(n, 'chain')}, 95 % bootstrap intervals; dashes: 0.90",
+        f"as many tokens kept as the needed steps have; mean over n = {count_of(n, 'problem')}, 95 % bootstrap intervals; dashes: 0.90",
         height=360,
         top=90,
     )

@@ -76,7 +76,7 @@ def received_by_kind(
     return titled(
         figure,
         "Which kinds of step are listened to?",
-        f"mean over n = {count_of(n, 'trace')}, 95 % bootstrap intervals; dashes: what place and length alone give",
+        f"mean over n = {count_of(n, 'problem')}, 95 % bootstrap intervals; dashes: what place and length alone give",
         height=200 + 46 * len(kinds),
         top=118,
     )

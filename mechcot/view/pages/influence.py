@@ -50,14 +50,14 @@ def influence_page(result: Mapping[str, Any]) -> str:
     models, rows, n = result["models"], result["kinds"], result["n"]
     headline = NumberedFigure(
         1,
-        received_by_kind(rows, models=models, n=n),
+        received_by_kind(rows, models=models, n=result.get("problems", n)),
         "Right of the dashes a kind is listened to more than its place and length explain, left of them less.",
         _table([row for row in rows if row["model"] != "change"]),
     )
     sections: list[Section] = []
     changes = [row for row in rows if row["model"] == "change"]
     if changes:
-        caption = f"{models[1]} minus {models[0]}, trace by trace."
+        caption = f"{models[1]} minus {models[0]}, problem by problem."
         sections.append(Section("Change", (), ((_table(changes), caption),)))
     sections += _heads(result.get("receivers"), models=models)
     sections += listing("Not exact", ("what", "why"), result.get("missing", {}))

@@ -48,9 +48,11 @@ def pruning_page(result: Mapping[str, Any]) -> str:
         HTML text, the same for the same data.
     """
     rows, n = result["frontier"], result["n"]
+    problems = result.get("problems", n)
+    several = "" if problems == n else f" of {count_of(problems, 'problem')}"
     headline = NumberedFigure(
         1,
-        pruning_frontier(rows, n=n),
+        pruning_frontier(rows, n=problems),
         "Lines that stay high to the left need little of the chain. A method earns its name where it lies above random and most recent steps at the same share.",
         _points(rows),
     )
@@ -70,7 +72,7 @@ def pruning_page(result: Mapping[str, Any]) -> str:
     sections += listing("Not pruned", ("trace", "why"), reasons(result["left_out"]))
     return plain_page(
         "Which steps does the answer rest on?",
-        meta=f"{result['model']} on {count_of(n, 'trace')}, {len(result['left_out'])} left out.",
+        meta=f"{result['model']} on {count_of(n, 'trace')}{several}, {len(result['left_out'])} left out.",
         summary=pruning_sentences(result),
         headline=headline,
         sections=sections,
