@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from mechcot.core.trace import Phase, Trace
@@ -78,6 +79,12 @@ class FeatureActivations:
         return np.stack(
             [self.values[self.trace == number].mean(axis=0) for number in range(len(self.traces))]
         )
+
+    @cached_property
+    def by_problem(self) -> Float[np.ndarray, "problem feature"]:
+        """Mean activation of every feature over the chains of every problem, in the order of their first chains."""
+        names = [trace.problem.id for trace in self.traces]
+        return pd.DataFrame(self.by_trace).groupby(names, sort=False).mean().to_numpy()
 
 
 def read_features(

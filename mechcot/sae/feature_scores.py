@@ -32,7 +32,7 @@ from mechcot.stats.permutation import holm
 _ALPHA = 0.7
 BEFORE, BEHIND = 1, 2
 REASONING = (StepKind.EXPLORATION, StepKind.VERIFICATION, StepKind.BACKTRACKING)
-FEWEST_TRACES = 8
+FEWEST_PROBLEMS = 8
 _BINS = 12
 
 
@@ -141,9 +141,9 @@ def histograms(
 
 
 def changes(reads: Pair[FeatureActivations], *, seed: int = 0) -> dict[int, dict[str, Any]]:
-    """After - before of every feature that is active in at least `FEWEST_TRACES` traces, Holm over these features."""
-    before, after = reads.map(lambda side: side.by_trace)
-    live = np.flatnonzero(((before > 0) | (after > 0)).sum(axis=0) >= FEWEST_TRACES)
+    """After - before of every feature that is active in chains of at least `FEWEST_PROBLEMS` problems, Holm over these features."""
+    before, after = reads.map(lambda side: side.by_problem)
+    live = np.flatnonzero(((before > 0) | (after > 0)).sum(axis=0) >= FEWEST_PROBLEMS)
     rows, p_values = {}, []
     for feature in live:
         difference = (after[:, feature] - before[:, feature]).astype(float)

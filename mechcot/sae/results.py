@@ -230,7 +230,7 @@ def score_lines(result: dict[str, Any]) -> list[str]:
 def _moved(result: dict[str, Any]) -> str:
     before, after = result["models"]
     if not result["tested"]:
-        return f"none is active in {feature_scores.FEWEST_TRACES} chains, so no change from {before} to {after} was tested"
+        return f"none is active in chains of {feature_scores.FEWEST_PROBLEMS} problems, so no change from {before} to {after} was tested"
     return (
         f"{result['changed']} of {result['tested']} tested ones changed from {before} to {after} "
         f"({result['more']} more active), Holm at {_ALPHA}"

@@ -137,6 +137,28 @@ def test_changes_find_what_was_planted_and_nothing_else(reads):
     assert 3 not in found  # never active, so not tested
 
 
+def test_several_chains_of_one_problem_are_one_item_of_a_change(reads):
+    """Copies of every chain, as further samples of its problem, make nothing surer."""
+    more = reads.values.copy()
+    more[:, 2] += 0.5 + 0.01 * reads.trace
+    n, pair = len(reads.traces), Pair(reads, replace(reads, values=more))
+
+    def copied(side):
+        return replace(
+            side,
+            traces=side.traces * 2,
+            values=np.concatenate([side.values] * 2),
+            trace=np.concatenate([side.trace, side.trace + n]),
+            step=np.tile(side.step, 2),
+            position=np.tile(side.position, 2),
+        )
+
+    once, twice = feature_scores.changes(pair), feature_scores.changes(pair.map(copied))
+    assert once.keys() == twice.keys()
+    for feature, row in once.items():
+        assert row == pytest.approx(twice[feature])
+
+
 def test_top_contexts_are_sorted_and_hold_the_word(reads, base):
     contexts = feature_scores.top_contexts(reads, base, 1, count=3)
     peaks = [max(each["values"]) for each in contexts]
