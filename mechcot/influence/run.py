@@ -51,6 +51,8 @@ STRATA = ("all", "before", "after")
 UNSTATED = "unstated"
 """Place of the steps of a chain in which no statement of the right answer was found."""
 
+ALONE = "no chain has two steps, so that no later step could listen to one; what the answer's own attention gets stands in steps.parquet"
+"""What is said of chains of one step each."""
 _USES = {"kinds": "numbers by kind of step", "first_right_step": "before and after"}
 
 
@@ -103,7 +105,9 @@ def run_influence(
                 if score is not None:
                     scores[name].append(score)
         table = pd.DataFrame(steps)
-        _check_heard(table, [trace for trace, _ in kept])
+        if not table["received"].notna().any():
+            lacking = {**lacking, "who listens": ALONE}
+            print_notice(f"who listens: {ALONE}")
         stacked = {name: np.array(mine) if mine else empty for name, mine in scores.items()}
         result = nan_to_none(
             {
@@ -124,20 +128,6 @@ def run_influence(
         write_json(out / "influence.json", result)
         write_text(out / "index.html", influence_page(result))
         return result
-
-
-def _check_heard(table: pd.DataFrame, traces: Sequence[Trace]) -> None:
-    """See that a step somewhere got attention that can be compared.
-
-    Raises:
-        UserError: None did.
-    """
-    if len(table) and table["received"].notna().any():
-        return
-    many = count_of(len(traces), "chain")
-    raise UserError(
-        f"no step of {many} has a later one that could listen to it; give chains of two steps or more"
-    )
 
 
 def step_rows(

@@ -249,12 +249,15 @@ def test_traces_without_steps_are_told(readers, tmp_path):
         run_influence(readers[:1], load_traces(path, readers[0]), out=tmp_path / "out", seed=0)
 
 
-def test_chains_of_one_step_are_refused(readers, tmp_path):
+def test_of_chains_of_one_step_it_is_said_and_nothing_drawn(readers, tmp_path, capsys):
     path = tmp_path / "chains.jsonl"
     row = {"answer": "3", "chain": "so finally b= 3 ."}
     rows = [row | {"question": f"brief chart {i} : b ?"} for i in range(3)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     traces = load_traces(path, readers[0])
-    with pytest.raises(UserError, match="no step of 3 chains has a later one"):
-        run_influence(readers[:1], traces, out=tmp_path / "out", seed=0)
-    assert not (tmp_path / "out" / "index.html").exists()
+    result = run_influence(readers[:1], traces, out=tmp_path / "out", seed=0)
+    assert "no chain has two steps" in result["missing"]["who listens"]
+    assert "who listens: no chain has two steps" in " ".join(capsys.readouterr().err.split())
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "no chain has two steps" in page and "Figure 1" not in page
+    assert pd.read_parquet(tmp_path / "out" / "steps.parquet")["answer"].notna().all()

@@ -48,7 +48,9 @@ def influence_page(result: Mapping[str, Any]) -> str:
         HTML text, the same for the same data.
     """
     models, rows, n = result["models"], result["kinds"], result["n"]
-    headline = NumberedFigure(
+    why = result.get("missing", {}).get("who listens")
+    nothing = [f"Nothing can be drawn: {why}."] if why else []
+    headline = rows and NumberedFigure(
         1,
         received_by_kind(rows, models=models, n=result.get("problems", n)),
         "Right of the dashes a kind is listened to more than its place and length explain, left of them less.",
@@ -65,8 +67,8 @@ def influence_page(result: Mapping[str, Any]) -> str:
     return plain_page(
         "Who listens to which step?",
         meta=f"{' and '.join(models)} on {count_of(n, 'trace')}, {len(result['left_out'])} left out.{_unstated(result)}",
-        summary=influence_sentences(rows, models=models),
-        headline=headline,
+        summary=influence_sentences(rows, models=models) or nothing,
+        headline=headline or None,
         sections=sections,
         terms=_READING,
     )

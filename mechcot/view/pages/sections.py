@@ -35,7 +35,7 @@ def plain_page(
     *,
     meta: str,
     summary: Sequence[str],
-    headline: NumberedFigure,
+    headline: NumberedFigure | None,
     sections: Sequence[Section],
     terms: Sequence[tuple[str, str]],
     points: Sequence[str] = (),
@@ -46,7 +46,7 @@ def plain_page(
         title: Its title.
         meta: One line under the title: what was read.
         summary: One sentence a claim.
-        headline: The figure of the effect; the page opens with both.
+        headline: The figure of the effect; the page opens with both. None where there is nothing to draw.
         sections: The sections in order.
         terms: Terms and what they mean.
         points: What the summary lists behind its sentences.
@@ -54,9 +54,10 @@ def plain_page(
     Returns:
         HTML text, the same for the same data.
     """
+    plates = [plate for section in sections for plate in section.plates]
     return render_page(
         "plain.html.j2",
-        [headline, *(plate for section in sections for plate in section.plates)],
+        [headline, *plates] if headline else plates,
         title=title,
         meta=meta,
         summary=list(summary),
