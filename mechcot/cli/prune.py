@@ -25,7 +25,7 @@ from mechcot.cli.options import (
 )
 from mechcot.cli.outputs import writes
 from mechcot.core.errors import UserError
-from mechcot.core.wording import count_of
+from mechcot.core.wording import count_of, traces_of
 from mechcot.model.loading.options import LoadOptions
 from mechcot.runs.engine import Engine
 
@@ -220,9 +220,8 @@ def import_(
     )
     if found.left_out:
         typer.echo(found.notice(), err=True)
-    problems_of = len({chain.problem.id for chain in found.chains})
-    of = "" if problems_of == len(found.chains) else f" of {count_of(problems_of, 'problem')}"
-    typer.echo(f"{count_of(len(found.chains), 'trace')}{of} in {out}")
+    asked = len({chain.problem.id for chain in found.chains})
+    typer.echo(f"{traces_of(len(found.chains), asked)} in {out}")
 
 
 @writes("organism chains")

@@ -34,7 +34,7 @@ from mechcot.runs.items import Items, json_items
 from mechcot.tasks import with_kinds
 from mechcot.text.answer_leads import misread
 from mechcot.text.answer_outcomes import ends_right
-from mechcot.text.unread_answers import ADVICE, check_read, unread_example
+from mechcot.text.unread_answers import ADVICE, check_read, misread_example, unread_example
 from mechcot.traces.external import read_given
 from mechcot.traces.foreign_chain import Loaded
 from mechcot.traces.load import bind_chains
@@ -222,10 +222,8 @@ def _usable(
         )
     wrongly = misread(traces)
     if 2 * len(wrongly) > len(traces):
-        raise UserError(
-            f"{author}: {len(wrongly)} of {count_of(len(traces), 'chain')} end in the right answer, and another one was read, such as {wrongly[0].answer.text!r}. "
-            f"{unread_example(wrongly[0])}. {ADVICE}"
-        )
+        shown = misread_example(wrongly, count_of(len(traces), "chain"))
+        raise UserError(f"{author}: {shown}. {ADVICE}")
     step = "the same command with --overwrite and --chains all"
     if study.traces is None and 2 * len(cut) > len(traces):
         left = room(models.get(author), [trace.problem for trace in traces])

@@ -32,7 +32,7 @@ from mechcot.stats.chain_use import BOUNDS, ChainUse
 from mechcot.text.answer_leads import SHARE, common_lead, last_numbers_right, misread
 from mechcot.text.answers import same_answer
 from mechcot.text.stated_value import ANSWER_PLACE
-from mechcot.text.unread_answers import unread, unread_example
+from mechcot.text.unread_answers import misread_example, unread, unread_example
 from mechcot.traces.without_instruction import (
     BEHIND,
     asked_plainly,
@@ -349,10 +349,7 @@ def _read_wrongly(
         return Cause(text, NextStep(asking={"cue": lead, "answer_after": lead.split("\n")[-1]}))
     if len(wrongly) <= share * len(finished):
         return None
-    text = (
-        f"{text} {len(wrongly)} of {len(finished)} finished texts end in the right answer, and another one was read, such as "
-        f"{wrongly[0].answer.text!r}. {unread_example(wrongly[0])}"
-    )
+    text = f"{text} {misread_example(wrongly, count_of(len(finished), 'finished text'))}"
     return Cause(text, NextStep(words=_BEFORE_ANSWER, asking={"answer_after": "TEXT"}))
 
 

@@ -13,6 +13,11 @@ from mechcot.core.errors import UserError
 from mechcot.core.store import read_json, write_json
 
 
+def user_folder() -> Path:
+    """The folder of the user's own files, where no variable names another."""
+    return Path.home() / ".cache" / "mechcot"
+
+
 def remembered(kind: str, key: str, find: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     """What is kept under a key; it is found and kept where nothing is.
 
@@ -21,14 +26,13 @@ def remembered(kind: str, key: str, find: Callable[[], Mapping[str, Any]]) -> Ma
         key: Digest of all that decides the value; "" keeps nothing.
         find: Finds the value, which JSON can hold.
     """
-    root = os.environ.get("MECHCOT_CACHE", str(Path.home() / ".cache" / "mechcot"))
-    if not root or not key:
+    named = os.environ.get("MECHCOT_CACHE")
+    if named == "" or not key:
         return find()
-    file = Path(root) / kind / f"{key}.json"
+    file = (Path(named) if named else user_folder()) / kind / f"{key}.json"
     with suppress(UserError, OSError):
         return read_json(file, what="what was found before")
     value = find()
     with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, value)
     return value

@@ -71,9 +71,8 @@ def same_moment(left: str, right: str) -> bool | None:
     a, b = _NUMBERS.fullmatch(left), _NUMBERS.fullmatch(right)
     if a and b and a[2] == b[2]:  # one order, whichever it is
         return all(int(a[n]) == int(b[n]) for n in (1, 3, 4))
-    days = _days(left), _days(right)
-    if days[0] and days[1]:
-        return any(a.same(b) for a in days[0] for b in days[1])
+    if (days := _days(left)) and (others := _days(right)):
+        return any(day.same(other) for day in days for other in others)
     return None
 
 

@@ -111,6 +111,20 @@ ADVICE = (
 )
 
 
+def misread_example(wrongly: Sequence[Trace], of: str) -> str:
+    """How many texts end in a right answer of which another was read, and one of them.
+
+    Args:
+        wrongly: These texts.
+        of: Out of how many, as `12 chains`.
+    """
+    first = wrongly[0]
+    return (
+        f"{len(wrongly)} of {of} end in the right answer, and another one was read, such as "
+        f"{first.answer.text!r}. {unread_example(first)}"
+    )
+
+
 def unread_example(trace: Trace) -> str:
     """The end of one chain, escaped and short."""
     return _ending(trace.id, trace.completion)

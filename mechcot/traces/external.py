@@ -124,8 +124,9 @@ def read_chains(
         own, repeats = is_line(record) or _is_trace(record), "filter" in record
         given = {} if own else named(record, fields or {}, where=where)
         counted = own or repeats or given.get("sample", record.get("sample")) is not None
+        said = None if own else _id(record, given, where=where)[0]
         for chain in chains:
-            name = chain.problem.id if own else _id(record, given, where=where)[0]
+            name = chain.problem.id if own else said
             sample = collected.sampled(chain, name=name, counted=counted)
             collected.add(sample, where=where, repeats=repeats)
     if others:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from mechcot.core.errors import UserError
+from mechcot.core.user_cache import user_folder
 
 ORGANISM = "organism:"
 PROMPTS = frozenset(
@@ -393,9 +394,7 @@ def organism_folders() -> tuple[Path, ...]:
     return (
         package.parent / "artifacts" / "organisms",
         package / "organisms" / "weights",
-        Path(
-            os.environ.get("MECHCOT_ORGANISMS") or Path.home() / ".cache" / "mechcot" / "organisms"
-        ),
+        Path(os.environ.get("MECHCOT_ORGANISMS") or user_folder() / "organisms"),
     )
 
 

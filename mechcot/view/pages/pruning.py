@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mechcot.core.wording import count_of
+from mechcot.core.wording import count_of, traces_of
 from mechcot.text.number_format import fixed, interval, percent
 from mechcot.view.figures.pruning_frontier import METHOD_NAMES, pruning_frontier, recovered
 from mechcot.view.pages.numbered_figures import NumberedFigure
@@ -49,7 +49,6 @@ def pruning_page(result: Mapping[str, Any]) -> str:
     """
     rows, n = result["frontier"], result["n"]
     problems = result.get("problems", n)
-    several = "" if problems == n else f" of {count_of(problems, 'problem')}"
     headline = NumberedFigure(
         1,
         pruning_frontier(rows, n=problems),
@@ -72,7 +71,7 @@ def pruning_page(result: Mapping[str, Any]) -> str:
     sections += listing("Not pruned", ("trace", "why"), reasons(result["left_out"]))
     return plain_page(
         "Which steps does the answer rest on?",
-        meta=f"{result['model']} on {count_of(n, 'trace')}{several}, {len(result['left_out'])} left out.",
+        meta=f"{result['model']} on {traces_of(n, problems)}, {len(result['left_out'])} left out.",
         summary=pruning_sentences(result),
         headline=headline,
         sections=sections,
