@@ -51,7 +51,7 @@ STRATA = ("all", "before", "after")
 UNSTATED = "unstated"
 """Place of the steps of a chain in which no statement of the right answer was found."""
 
-ALONE = "no chain has two steps, so that no later step could listen to one; what the answer's own attention gets stands in steps.parquet"
+_ALONE = "no chain has two steps, so that no later step could listen to one; what the answer's own attention gets stands in steps.parquet"
 """What is said of chains of one step each."""
 _USES = {"kinds": "numbers by kind of step", "first_right_step": "before and after"}
 
@@ -106,8 +106,8 @@ def run_influence(
                     scores[name].append(score)
         table = pd.DataFrame(steps)
         if not table["received"].notna().any():
-            lacking = {**lacking, "who listens": ALONE}
-            print_notice(f"who listens: {ALONE}")
+            lacking = {**lacking, "who listens": _ALONE}
+            print_notice(f"who listens: {_ALONE}")
         stacked = {name: np.array(mine) if mine else empty for name, mine in scores.items()}
         result = nan_to_none(
             {
